@@ -1,0 +1,1 @@
+"""NEPI: the framework to manage network experiments."""
