@@ -1,0 +1,123 @@
+"""The port "a place where commands run and files live".
+
+Applications are written against these protocols only, so that one class runs on a namespace, on this machine or on a
+host behind two jump hosts. Implementations stand beside this module; nothing here touches the world.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Protocol
+
+
+@dataclass(frozen=True, slots=True)
+class Exit:
+    """How and when a process ended.
+
+    Attributes:
+        status: exit status, or minus the signal's number when a signal ended it; None when nobody saw the end.
+        started_at: wall-clock time of its start, seconds since the epoch.
+        ended_at: wall-clock time of its end, seconds since the epoch.
+    """
+
+    status: int | None
+    started_at: float
+    ended_at: float
+
+
+@dataclass(frozen=True, slots=True)
+class Completed:
+    """A command that ran to its end, with what it wrote (bytes, as they came)."""
+
+    argv: tuple[str, ...]
+    exit: Exit
+    stdout: bytes
+    stderr: bytes
+
+
+class Process(Protocol):
+    """A command that was started on a host. It belongs to the run: it lives on when the controller dies."""
+
+    @property
+    def pid(self) -> int:
+        """The process id, as this machine sees it."""
+
+    async def wait(self) -> Exit:
+        """Wait until the process has ended; any number of callers, also after the end."""
+
+    async def stop(self, *, grace_s: float = 5.0) -> Exit:
+        """End the whole process tree: TERM, and KILL to what is left after `grace_s`. Harmless when it has ended."""
+
+    async def signal(self, number: int) -> None:
+        """Send one signal to the process (not its children). Harmless when it has ended."""
+
+
+class Host(Protocol):
+    """A place where commands run and files live."""
+
+    @property
+    def name(self) -> str:
+        """The resource's name; how other nodes of the experiment reach it by name."""
+
+    async def start(
+        self,
+        argv: Sequence[str],
+        *,
+        stdout: Path,
+        stderr: Path | None = None,
+        stdin: Path | None = None,
+        env: Mapping[str, str] | None = None,
+        cwd: Path | None = None,
+    ) -> Process:
+        """Start a command; it is in the ledger before it executes.
+
+        Args:
+            argv: program and arguments; no shell is involved.
+            stdout: local file that receives standard output, created or appended to.
+            stderr: local file for standard error; None sends it where standard output goes.
+            stdin: local file to read from; None means /dev/null.
+            env: variables on top of the host's environment.
+            cwd: working directory, created if missing; None means the run's scratch folder of this host.
+
+        Raises:
+            CommandError: the program does not exist or cannot be executed (status None).
+            ConnectError: the host cannot be reached.
+        """
+
+    async def run(
+        self,
+        argv: Sequence[str],
+        *,
+        stdin: bytes = b"",
+        env: Mapping[str, str] | None = None,
+        deadline_s: float | None = None,
+    ) -> Completed:
+        """Run a command to its end and return what it wrote. A non-zero status is not an error here.
+
+        Raises:
+            CommandError: the program does not exist or cannot be executed.
+            DeadlineError: it was still running after `deadline_s`; it has been ended.
+        """
+
+    async def wait_listening(self, port: int, *, protocol: str = "tcp", process: Process | None = None) -> None:
+        """Wait until something on this host listens on `port`; the caller bounds the time.
+
+        Args:
+            port: 1 to 65535.
+            protocol: "tcp" or "udp".
+            process: when given and it ends first, the wait ends with an error.
+
+        Raises:
+            CommandError: `process` ended before anything listened.
+        """
+
+    async def read_file(self, path: Path) -> bytes:
+        """Return a file of the host, whole."""
+
+    async def write_file(self, path: Path, data: bytes, *, mode: int = 0o644) -> None:
+        """Write a file on the host, whole, making its folder."""
+
+    def missing_tools(self, tools: Sequence[str]) -> list[str]:
+        """Return those of `tools` (program names) that this host does not have."""
