@@ -1,0 +1,72 @@
+"""What is known of a resource type: plain data, taken from its class when it is registered."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any, Literal
+
+from nepi.model.attributes import Attribute
+from nepi.model.experiment import ResourceDescription
+from nepi.model.states import ResourceState
+from nepi.model.traces import Trace
+
+Role = Literal["", "node", "switch", "link", "interface", "address", "route", "application"]
+"""What a type is in a topology, so that addresses can be planned for any backend."""
+
+Check = Callable[[ResourceDescription, Sequence[ResourceDescription], Mapping[str, Any]], Iterable[str]]
+"""A pure check of one resource: itself, its connected peers, its backend's facts in; mistakes, one sentence each, out."""
+
+
+@dataclass(frozen=True, slots=True)
+class Need:
+    """A state that connected resources of some kind must have reached before this one is deployed.
+
+    Attributes:
+        kind: an rtype, or the qualified name of a class; matched against the peer's `TypeSpec.lineage`.
+        state: the state to reach.
+        required: whether at least one such peer must be connected.
+    """
+
+    kind: str
+    state: ResourceState = ResourceState.READY
+    required: bool = True
+
+
+@dataclass(frozen=True, slots=True)
+class TypeSpec:
+    """A resource type, as plan, command line and files see it.
+
+    Attributes:
+        rtype: canonical name, "backend::Type".
+        help: what it is, in a paragraph.
+        backend: "netns", "dummy", ... or "".
+        attributes: by name, the class's templates; not to be changed.
+        traces: by name, likewise.
+        needs: what it needs of its connections.
+        lineage: every rtype and qualified class name that it is an instance of, its own included.
+        service: it does not end by itself (nodes, links, servers).
+        role: what it is in a topology.
+        tools: programs that must exist where it runs.
+        samples_state: its class overrides `state`, so it is asked for it again and again.
+        aliases: other names that it is registered under.
+        check: finds the mistakes that only this type can know of, before anything is created.
+    """
+
+    rtype: str
+    help: str = ""
+    backend: str = ""
+    attributes: Mapping[str, Attribute] = field(default_factory=dict)
+    traces: Mapping[str, Trace] = field(default_factory=dict)
+    needs: tuple[Need, ...] = ()
+    lineage: frozenset[str] = frozenset()
+    service: bool = False
+    role: Role = ""
+    tools: tuple[str, ...] = ()
+    samples_state: bool = False
+    aliases: tuple[str, ...] = ()
+    check: Check | None = None
+
+    def is_a(self, kind: str) -> bool:
+        """Whether `kind` (an rtype or a qualified class name) is this type or one of its ancestors."""
+        return kind in self.lineage
