@@ -1,0 +1,109 @@
+"""What the engine knows of one resource."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from nepi.engine.events import Guids, Profile
+from nepi.model.conditions import Condition
+
+if TYPE_CHECKING:
+    from nepi.engine.gates import Gate
+
+
+class Member:
+    """One resource of a run. Slots and lazy containers: there may be hundreds of thousands.
+
+    Attributes:
+        guid: its number.
+        profile: what it has in common with others.
+        state: its present state.
+        entered: for each state, when it was entered last; None if never. Kept for good.
+        doing: the action that was ordered and has not led to its state yet, or None.
+        ordered_at: when that was.
+        group: its deployment group, or 0.
+        attempts: failed attempts of the action in `doing`.
+        needs: (provider, state) pairs.
+        providers: guids that it depends on; they are released after it.
+        dependents_left: how many resources that depend on it have not been released yet.
+        release_wanted: whether it is being given back.
+        deploy_wanted: whether it was put into a deployment group.
+        conditions: by action, what the action waits for besides needs.
+        gates: by action, the gate that is being waited for.
+        waiters: by key (see gates), the gates that wait for this resource.
+        repeaters: resources whose seed-style action is repeated when this one changes state.
+        repeat: the action that is waiting to be repeated, or None.
+        exit_status: of its process, if it ended by itself.
+        reason: why it failed, or "".
+        inherited: it failed because of a failure that was not critical.
+    """
+
+    __slots__ = (
+        "attempts",
+        "conditions",
+        "dependents",
+        "dependents_left",
+        "deploy_wanted",
+        "doing",
+        "entered",
+        "exit_status",
+        "exit_waiters",
+        "gates",
+        "group",
+        "guid",
+        "inherited",
+        "needs",
+        "ordered_at",
+        "profile",
+        "providers",
+        "reason",
+        "release_wanted",
+        "repeat",
+        "repeaters",
+        "state",
+        "waiters",
+    )
+
+    def __init__(self, guid: int, profile: Profile, now: float) -> None:
+        self.guid = guid
+        self.profile = profile
+        self.state = 0
+        self.entered: list[float | None] = [now, None, None, None, None, None, None, None, None]
+        self.doing: int | None = None
+        self.ordered_at = 0.0
+        self.group = 0
+        self.attempts = 0
+        self.needs: tuple[tuple[int, int], ...] = ()
+        self.providers: Guids = ()
+        self.dependents: list[int] | None = None
+        self.dependents_left = 0
+        self.release_wanted = False
+        self.deploy_wanted = False
+        self.conditions: dict[int, list[Condition]] | None = None
+        self.gates: dict[int, Gate] | None = None
+        self.waiters: dict[int, list[Gate]] | None = None
+        self.repeaters: dict[int, None] | None = None
+        self.repeat: int | None = None
+        self.exit_status: int | None = None
+        self.exit_waiters: list[tuple[int, Gate]] | None = None
+        self.reason = ""
+        self.inherited = False
+
+    def wait(self, key: int, gate: Gate) -> None:
+        """Hang a gate on this member until the state that `key` stands for."""
+        if self.waiters is None:
+            self.waiters = {key: [gate]}
+        elif key in self.waiters:
+            self.waiters[key].append(gate)
+        else:
+            self.waiters[key] = [gate]
+
+    def stop_waiting(self, key: int) -> list[Gate]:
+        """Take the gates off that hang under `key`."""
+        if not self.waiters:
+            return []
+        return self.waiters.pop(key, [])
+
+    def waited_for(self) -> list[int]:
+        """Return the keys under which gates hang, lowest first."""
+        return sorted(self.waiters) if self.waiters else []
