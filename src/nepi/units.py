@@ -15,7 +15,7 @@ from typing import Final, TypeVar
 
 from nepi.errors import BadValueError
 
-_NumberT = TypeVar("_NumberT", float, Fraction)
+_NumberT = TypeVar("_NumberT", bound=float | Fraction)
 
 MAX_DURATION_S: Final = 10 * 365.25 * 86_400
 MAX_RATE_BPS: Final = 10**13
@@ -60,13 +60,14 @@ def duration_s(value: str | float | timedelta) -> float:
     Raises:
         BadValueError: not a duration, no unit, negative, not finite, or longer than ten years.
     """
+    seconds: float | Fraction
     if isinstance(value, timedelta):
         seconds = value.total_seconds()
     elif isinstance(value, str):
-        seconds = float(_duration_from_text(value))
+        seconds = _duration_from_text(value)
     else:
-        seconds = float(_python_number(value, "duration"))
-    return _within(seconds, MAX_DURATION_S, "duration", value, "ten years")
+        seconds = _python_number(value, "duration")
+    return float(_within(seconds, MAX_DURATION_S, "duration", value, "ten years"))
 
 
 def rate_bps(value: str | float) -> int:
@@ -106,7 +107,7 @@ def size_bytes(value: str | float) -> int:
         BadValueError: not a size, no unit, negative, not whole bytes, or above 1000 TB.
     """
     if isinstance(value, str):
-        number, unit = _number_and_unit(value, "size", "kB")
+        number, unit = _number_and_unit(value, "size", "B")
         if unit not in _SIZE_UNITS:
             bits = " (a small b, or bit, means bits)" if "b" in unit else ""
             raise BadValueError(f"size {value!r}: unknown unit {unit!r}{bits}; use B, kB, MB, GB, TB, KiB, MiB, GiB or TiB")
@@ -131,10 +132,10 @@ def fraction(value: str | float) -> float:
         match = _QUANTITY.fullmatch(value.strip())
         if match is None or len(value) > _MAX_TEXT or match[2] not in ("", "%"):
             raise BadValueError(f"fraction {value!r}: not understood; write a percentage like 0.1% or a number from 0 to 1 like 0.001")
-        number = float(Fraction(match[1]) / (100 if match[2] else 1))
+        number: float | Fraction = Fraction(match[1]) / (100 if match[2] else 1)
     else:
         number = _python_number(value, "fraction")
-    return _within(number, 1.0, "fraction", value, "1 (per cent is written with its sign: '2%')")
+    return float(_within(number, 1, "fraction", value, "1 (per cent is written with its sign: '2%')"))
 
 
 def format_duration(seconds: float, *, digits: int | None = None) -> str:
