@@ -1,0 +1,209 @@
+"""The catalogue of resource types: classes by name, found in this package, in other packages and along NEPI_SEARCH_PATH."""
+
+from __future__ import annotations
+
+import importlib
+import importlib.util
+import inspect
+import os
+import pkgutil
+import re
+import sys
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+from types import ModuleType
+from typing import TYPE_CHECKING, Any, ClassVar
+
+from nepi.errors import DescriptionError, UnknownTypeError, did_you_mean
+from nepi.model.typespec import TypeSpec
+
+if TYPE_CHECKING:
+    from nepi.execution.ec import ExperimentController
+    from nepi.execution.resource import ResourceManager
+
+ENTRY_POINTS = "nepi.resources"
+_LIFE_CYCLE = ("discover", "provision", "deploy", "start", "stop", "release", "finish", "fail")
+
+
+class ResourceFactory:
+    """Types by name. A backend's module is imported when one of its types is asked for."""
+
+    _resource_types: ClassVar[dict[str, type[ResourceManager]]] = {}
+    _specs: ClassVar[dict[type, TypeSpec]] = {}
+    _populated: ClassVar[bool] = False
+
+    @classmethod
+    def resource_types(cls) -> dict[str, type[ResourceManager]]:
+        """Return the classes that are registered, by name."""
+        return cls._resource_types
+
+    @classmethod
+    def get_resource_type(cls, rtype: str | None) -> type[ResourceManager] | None:
+        """Return the class of a type, or None when there is none."""
+        if rtype is None:
+            return None
+        found = cls._resource_types.get(rtype)
+        if found is None:
+            cls._load_backend(rtype.partition("::")[0])
+            found = cls._resource_types.get(rtype)
+        return found
+
+    @classmethod
+    def find(cls, rtype: str, backend: str = "") -> type[ResourceManager]:
+        """Return the class of a type; a name without a backend belongs to `backend`.
+
+        Raises:
+            UnknownTypeError: there is no such type; the message has the nearest names.
+        """
+        names = [rtype] if "::" in rtype or not backend else [f"{backend}::{rtype}", rtype]
+        for name in names:
+            found = cls.get_resource_type(name)
+            if found is not None:
+                return found
+        populate_factory()
+        for name in names:
+            if name in cls._resource_types:
+                return cls._resource_types[name]
+        known = [*cls._resource_types, *(name.partition("::")[2] for name in cls._resource_types)]
+        near = did_you_mean(rtype, known)
+        hint = "" if backend or "::" in rtype else "; a type without a backend needs ExperimentController(backend=...)"
+        raise UnknownTypeError(f"there is no resource type {names[0]!r}{near}{hint}; `nepi types` lists them")
+
+    @classmethod
+    def register_type(cls, rclass: type[ResourceManager]) -> None:
+        """Register a class under its name and aliases.
+
+        Raises:
+            DescriptionError: the class cannot be a resource type.
+        """
+        _check_class(rclass)
+        for name in (rclass.rtype(), *rclass._aliases):
+            cls._resource_types[name] = rclass
+        cls._specs.pop(rclass, None)
+
+    @classmethod
+    def create(cls, rtype: str, ec: ExperimentController, guid: int) -> ResourceManager:
+        """Return a new resource manager.
+
+        Raises:
+            UnknownTypeError: there is no such type.
+        """
+        return cls.find(rtype)(ec, guid)
+
+    @classmethod
+    def spec(cls, rclass: type[ResourceManager]) -> TypeSpec:
+        """Return what is known of a class, as plain data."""
+        found = cls._specs.get(rclass)
+        if found is None:
+            from nepi.execution.spec_of import spec_of
+
+            found = cls._specs[rclass] = spec_of(rclass)
+        return found
+
+    @classmethod
+    def _load_backend(cls, backend: str) -> None:
+        if not re.fullmatch(r"[a-z][a-z0-9_]*", backend):
+            return
+        name = f"nepi.resources.{backend}"
+        if name in sys.modules or importlib.util.find_spec(name) is None:
+            return
+        importlib.import_module(name)
+
+
+def backend_probe(backend: str) -> dict[str, Any]:
+    """Return what the backend finds on this machine (kernel features, tools, limits); {} when it looks at nothing."""
+    module = sys.modules.get(f"nepi.resources.{backend}")
+    probe = getattr(module, "probe", None)
+    return dict(probe()) if probe is not None else {}
+
+
+def populate_factory() -> None:
+    """Register every type that can be found; only the first call looks."""
+    if ResourceFactory._populated:
+        return
+    ResourceFactory._populated = True
+    for rclass in find_types():
+        if rclass.rtype() not in ResourceFactory._resource_types:
+            ResourceFactory.register_type(rclass)
+
+
+def find_types() -> list[type[ResourceManager]]:
+    """Return the resource managers of this package, of packages with entry points, and of the folders in NEPI_SEARCH_PATH.
+
+    NEPI_SEARCH_PATH has folders separated by spaces or colons. A module that cannot be imported is logged and left out.
+    """
+    from nepi.execution.resource import ResourceManager
+
+    types: dict[type[ResourceManager], None] = {}
+    for module in _modules():
+        for name, value in vars(module).items():
+            if name.startswith("_") or not inspect.isclass(value) or value is ResourceManager:
+                continue
+            if issubclass(value, ResourceManager) and value.rtype() != ResourceManager.rtype():
+                types[value] = None
+    return list(types)
+
+
+def _modules() -> Iterator[ModuleType]:
+    import nepi.resources
+
+    for info in pkgutil.walk_packages(nepi.resources.__path__, "nepi.resources."):
+        yield from _imported(info.name)
+    from importlib.metadata import entry_points
+
+    for entry in entry_points(group=ENTRY_POINTS):
+        yield from _imported(entry.module)
+    for folder in re.split(r"[ :]+", os.environ.get("NEPI_SEARCH_PATH", "")):
+        if folder:
+            yield from _found_in(Path(folder))
+
+
+def _found_in(folder: Path) -> Iterator[ModuleType]:
+    for file in sorted(folder.glob("**/*.py")):
+        inner = file.relative_to(folder).with_suffix("")
+        name = ".".join(("nepi.resources", *inner.parts)).removesuffix(".__init__")
+        if name in sys.modules:
+            yield sys.modules[name]
+            continue
+        spec = importlib.util.spec_from_file_location(name, file)
+        if spec is not None and spec.loader is not None:
+            module = importlib.util.module_from_spec(spec)
+            sys.modules[name] = module
+            try:
+                spec.loader.exec_module(module)
+            except Exception as error:
+                del sys.modules[name]
+                _log_left_out(str(file), error)
+            else:
+                yield module
+
+
+def _imported(name: str) -> Iterable[ModuleType]:
+    try:
+        return [importlib.import_module(name)]
+    except Exception as error:
+        _log_left_out(name, error)
+        return []
+
+
+def _log_left_out(name: str, error: Exception) -> None:
+    from nepi.util.logger import Logger
+
+    Logger("factory").error(f"resource types in {name} are left out: {type(error).__name__}: {error}")
+
+
+def _check_class(rclass: type[ResourceManager]) -> None:
+    name = getattr(rclass, "_rtype", None)
+    if not isinstance(name, str) or not name or any(character.isspace() for character in name):
+        raise DescriptionError(f"class {rclass.__qualname__} cannot be registered: its rtype {name!r} is not a name")
+    for verb in _LIFE_CYCLE:
+        method = rclass.__dict__.get(verb)
+        if method is None or not inspect.isfunction(method):
+            continue
+        required = [
+            one
+            for one in list(inspect.signature(method).parameters.values())[1:]
+            if one.default is one.empty and one.kind not in (one.VAR_POSITIONAL, one.VAR_KEYWORD)
+        ]
+        if required:
+            raise DescriptionError(f"{name}: {verb}() must take no arguments besides self, it takes {', '.join(one.name for one in required)}")
