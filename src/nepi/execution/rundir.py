@@ -1,0 +1,112 @@
+"""The folder of a run: who controls it, what is in it. Its layout is DESIGN §5; formats in docs/reference/run-folder.md."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Final
+
+from nepi.errors import BadValueError, RunError
+
+FORMAT: Final = 1
+STATUS: Final = "run.json"
+_NAME = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.:@+-]{0,127}")
+
+
+def runs_home() -> Path:
+    """Return where runs are kept: $NEPI_HOME/runs, or ~/.nepi/runs."""
+    home = os.environ.get("NEPI_HOME")
+    return (Path(home) if home else Path.home() / ".nepi") / "runs"
+
+
+def checked_name(kind: str, name: str) -> str:
+    """Return a name that can be a folder.
+
+    Raises:
+        BadValueError: it cannot.
+    """
+    if not isinstance(name, str) or not _NAME.fullmatch(name) or ".." in name:
+        raise BadValueError(f"{kind} {name!r}: use up to 128 letters, digits and _ . : @ + -, beginning with a letter, a digit or _")
+    return name
+
+
+@dataclass(frozen=True, slots=True)
+class RunDir:
+    """One run's folder, and the files in it."""
+
+    path: Path
+
+    @classmethod
+    def create(cls, base: Path, exp_id: str, run_id: str) -> RunDir:
+        """Make the folder of a new run.
+
+        Raises:
+            RunError: it exists, or cannot be made.
+        """
+        path = base / exp_id / run_id
+        try:
+            path.mkdir(parents=True, mode=0o755)
+        except FileExistsError:
+            raise RunError(f"run {run_id} of experiment {exp_id} exists already in {base}; every run needs a run_id of its own") from None
+        except OSError as error:
+            raise RunError(f"cannot make the run's folder {path}: {error.strerror}; choose another place with local_dir= or NEPI_HOME") from error
+        return cls(path)
+
+    @property
+    def journal(self) -> Path:
+        """The journal."""
+        return self.path / "journal.jsonl"
+
+    @property
+    def ledger(self) -> Path:
+        """The ledger; it exists once something outside was recorded."""
+        return self.path / "ledger.sqlite"
+
+    @property
+    def description(self) -> Path:
+        """The experiment's description."""
+        return self.path / "experiment.json"
+
+    @property
+    def plan(self) -> Path:
+        """What planning made of it."""
+        return self.path / "plan.json"
+
+    @property
+    def environment(self) -> Path:
+        """Versions and facts of the machine."""
+        return self.path / "environment.json"
+
+    @property
+    def summary(self) -> Path:
+        """How the run ended."""
+        return self.path / "summary.json"
+
+    def trace(self, resource: str, trace: str) -> Path:
+        """Return the file of a trace; names that are no file names are refused."""
+        return self.path / "traces" / checked_name("resource name", resource) / checked_name("trace name", trace)
+
+    def write_json(self, path: Path, record: Any, *, indent: int | None = None) -> None:
+        """Write a file of the run so that a reader sees the old or the new one, never a part."""
+        temporary = path.with_name(f".{path.name}.new")
+        temporary.write_text(json.dumps(record, indent=indent, separators=None if indent else (",", ":")) + "\n", encoding="utf-8")
+        temporary.replace(path)
+
+    def write_status(self, **facts: Any) -> None:
+        """Say who controls the run and what has become of it."""
+        self.write_json(self.path / STATUS, {"format": FORMAT, **facts}, indent=1)
+
+    def read_status(self) -> dict[str, Any]:
+        """Return what `write_status` wrote last.
+
+        Raises:
+            RunError: this is no run's folder.
+        """
+        try:
+            status: dict[str, Any] = json.loads((self.path / STATUS).read_text(encoding="utf-8"))
+        except (OSError, ValueError) as error:
+            raise RunError(f"{self.path} is not the folder of a run: {error}") from None
+        return status

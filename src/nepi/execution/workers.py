@@ -1,0 +1,112 @@
+"""Threads that call what may block: plain life-cycle methods of resource managers and scheduled callbacks.
+
+One thread is fastest as long as nothing blocks, because all of them share the interpreter's lock; a blocked method must hold up
+only its own thread. So there is one thread at first, and more come while calls wait and the processor does not work.
+"""
+
+from __future__ import annotations
+
+import itertools
+import os
+import threading
+from collections.abc import Callable
+from queue import SimpleQueue
+from time import monotonic, process_time
+from typing import Final
+
+LOOK_EVERY_S: Final = 0.005
+"""How often the supervisor looks while calls are waiting; never when none are."""
+
+
+def default_limit() -> int:
+    """Return how many threads there may be: NEPI_NTHREADS, or 50."""
+    text = os.environ.get("NEPI_NTHREADS", "")
+    return max(1, int(text)) if text.isdigit() else 50
+
+
+class Workers:
+    """A pool that grows when its calls block.
+
+    Args:
+        limit: most threads at a time.
+        name: prefix of the threads' names.
+    """
+
+    def __init__(self, limit: int | None = None, name: str = "nepi-worker") -> None:
+        self._limit = limit or default_limit()
+        self._name = name
+        self._calls: SimpleQueue[Callable[[], None] | None] = SimpleQueue()
+        self._threads: list[threading.Thread] = []
+        self._lock = threading.Lock()
+        self._waiting = threading.Event()
+        self._closed = False
+        self._submitted = itertools.count()
+        self._made = itertools.count()
+
+    @property
+    def idle(self) -> bool:
+        """Whether every call that was submitted has been made."""
+        return _count_of(self._made) >= _count_of(self._submitted)
+
+    def submit(self, call: Callable[[], None]) -> None:
+        """Let a thread make this call, soon; it must not raise. From any thread."""
+        next(self._submitted)
+        self._calls.put(call)
+        if not self._threads:
+            self._begin()
+        if not self._waiting.is_set():
+            self._waiting.set()
+
+    def close(self) -> None:
+        """Take no more calls, and let the threads end when they have made those that wait. Does not wait for blocked ones."""
+        with self._lock:
+            self._closed = True
+            for _ in self._threads:
+                self._calls.put(None)
+        self._waiting.set()
+
+    def _begin(self) -> None:
+        with self._lock:
+            if not self._threads and not self._closed:
+                self._add_thread()
+                threading.Thread(target=self._supervise, name=f"{self._name}-supervisor", daemon=True).start()
+
+    def _add_thread(self) -> None:
+        thread = threading.Thread(target=self._work, name=f"{self._name}-{len(self._threads) + 1}", daemon=True)
+        self._threads.append(thread)
+        thread.start()
+
+    def _work(self) -> None:
+        get, made = self._calls.get, self._made
+        while (call := get()) is not None:
+            call()
+            next(made)  # one step of the interpreter: no increment is lost between threads
+            del call
+
+    def _supervise(self) -> None:
+        """Add threads while calls wait and neither calls are made nor the processor is busy."""
+        while not self._closed:
+            self._waiting.wait()
+            if self._calls.empty():
+                self._waiting.clear()
+                if not self._calls.empty():
+                    self._waiting.set()
+                continue
+            made, used, began = _count_of(self._made), process_time(), monotonic()
+            threading.Event().wait(LOOK_EVERY_S)
+            elapsed = monotonic() - began
+            blocked = _count_of(self._made) == made or process_time() - used < 0.5 * elapsed
+            if blocked and not self._calls.empty() and not self._closed:
+                self._grow()
+
+    def _grow(self) -> None:
+        with self._lock:
+            more = min(len(self._threads), self._limit - len(self._threads), self._calls.qsize())
+            for _ in range(more):
+                self._add_thread()
+
+
+def _count_of(counter: itertools.count[int]) -> int:
+    """Return where a counter stands without moving it."""
+    (start,) = counter.__reduce__()[1]
+    return int(start)
