@@ -1,0 +1,173 @@
+"""What every test gets: a home of its own, a check that it leaves nothing behind, and skips that CI has to expect."""
+
+from __future__ import annotations
+
+import gc
+import os
+import re
+import shutil
+import subprocess
+import tempfile
+import threading
+import time
+import uuid
+from collections.abc import Generator
+from functools import cache
+from pathlib import Path
+from typing import Final
+
+import pytest
+from hypothesis import settings
+
+EXPECTED_SKIPS: Final = (
+    # (what the reason matches, why CI may skip it)
+    (r"^needs root$", "the part of the suite that runs as an ordinary user; the other part runs as root"),
+    (r"^needs netem", "kernels of cloud machines and containers often have no netem"),
+)
+"""Under CI a skip with any other reason fails the session: a suite that quietly shrinks proves less every week."""
+
+LEAK_GRACE_S: Final = 2.0
+SESSION_VARIABLE: Final = "NEPI_TEST_SESSION"
+
+# Shared cores make single examples slow now and then, so no deadline; CI tries the same examples each time.
+settings.register_profile("here", deadline=None)
+settings.register_profile("ci", deadline=None, derandomize=True)
+
+
+def is_ci() -> bool:
+    """Whether a skip that nobody expected must fail."""
+    return any(os.environ.get(name, "").lower() in ("1", "true", "yes") for name in ("NEPI_CI", "CI"))
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    settings.load_profile("ci" if is_ci() else "here")
+    os.environ[SESSION_VARIABLE] = uuid.uuid4().hex  # inherited by all that is started, however it detaches itself
+    if is_ci() and not hasattr(config, "workerinput"):  # with xdist, only the process that sees all reports judges
+        config.pluginmanager.register(SkipJudge(), "nepi-skip-judge")
+
+
+class SkipJudge:
+    """Fails the session for skips that EXPECTED_SKIPS does not name."""
+
+    def __init__(self) -> None:
+        self.unexpected: list[str] = []
+
+    def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
+        self._see(report)
+
+    def pytest_collectreport(self, report: pytest.CollectReport) -> None:
+        self._see(report)
+
+    @pytest.hookimpl(trylast=True)
+    def pytest_sessionfinish(self, session: pytest.Session, exitstatus: int) -> None:
+        if self.unexpected and exitstatus == pytest.ExitCode.OK:
+            session.exitstatus = pytest.ExitCode.TESTS_FAILED
+
+    def pytest_terminal_summary(self, terminalreporter: pytest.TerminalReporter) -> None:
+        if self.unexpected:
+            terminalreporter.section("skips that CI does not expect (see EXPECTED_SKIPS in tests/conftest.py)", red=True, bold=True)
+            for line in self.unexpected:
+                terminalreporter.line(line)
+
+    def _see(self, report: pytest.TestReport | pytest.CollectReport) -> None:
+        if not report.skipped or hasattr(report, "wasxfail"):
+            return
+        reason = report.longrepr[2] if isinstance(report.longrepr, tuple) else str(report.longrepr)
+        reason = reason.removeprefix("Skipped: ")
+        if not any(re.search(pattern, reason) for pattern, _ in EXPECTED_SKIPS):
+            self.unexpected.append(f"{report.nodeid}: {reason}")
+
+
+@cache
+def why_no_namespaces() -> str:
+    """Say why this user cannot make network namespaces; "" when it can."""
+    arguments = ["unshare", "--net", "--mount", "true"] if os.geteuid() == 0 else ["unshare", "-Urnm", "true"]
+    if shutil.which(arguments[0]) is None:
+        return "needs unshare (Debian package util-linux)"
+    tried = subprocess.run(arguments, capture_output=True, text=True, check=False)
+    return "" if tried.returncode == 0 else f"needs network namespaces: {' '.join(arguments)}: {tried.stderr.strip()}"
+
+
+def pytest_runtest_setup(item: pytest.Item) -> None:
+    if item.get_closest_marker("root") and os.geteuid() != 0:
+        pytest.skip("needs root")
+    if item.get_closest_marker("netns") and (reason := why_no_namespaces()):
+        pytest.skip(reason)
+
+
+@pytest.fixture(scope="session", autouse=True)
+def private_home() -> Generator[Path]:
+    """Keep tests out of the user's ~/.nepi. The path is short, because UNIX sockets below it may have 107 characters."""
+    before = os.environ.get("HOME")
+    with tempfile.TemporaryDirectory(prefix="nepi-") as home:
+        os.environ["HOME"] = home
+        yield Path(home)
+        if before is None:
+            del os.environ["HOME"]
+        else:
+            os.environ["HOME"] = before
+
+
+@pytest.fixture(autouse=True)
+def leaves_nothing(request: pytest.FixtureRequest) -> Generator[None]:
+    """Fail a test that leaves open files, threads, processes or, if it makes namespaces, interfaces and their names."""
+    node = request.node
+    if node.get_closest_marker("leaves"):
+        yield
+        return
+    wide = any(node.get_closest_marker(marker) for marker in ("netns", "root", "slow"))
+    before = what_is_open(wide=wide)
+    yield
+    deadline = time.monotonic() + LEAK_GRACE_S
+    while left := what_is_open(wide=wide) - before:
+        gc.collect()
+        if time.monotonic() > deadline:
+            pytest.fail("left behind:\n" + "\n".join(f"  {line}" for line in sorted(left)))
+        threading.Event().wait(0.01)
+
+
+def what_is_open(*, wide: bool) -> set[str]:
+    """Describe, one line each, everything that this process holds or started; `wide` looks at the machine too."""
+    lines = {f"thread {thread.name} ({thread.ident})" for thread in threading.enumerate()}
+    lines |= {f"file {entry} -> {target}" for entry, target in open_files()}
+    lines |= {f"process {pid} {command_of(pid)}" for pid in (session_processes() if wide else children())}
+    if wide:
+        lines |= {f"interface {path.name}" for path in Path("/sys/class/net").iterdir()}
+        named = Path("/run/netns")
+        lines |= {f"namespace {path.name}" for path in named.iterdir()} if named.is_dir() else set()
+    return lines
+
+
+def open_files() -> list[tuple[str, str]]:
+    found = []
+    for entry in os.listdir("/proc/self/fd"):  # noqa: PTH208 - cheap, before and after each test
+        try:
+            found.append((entry, os.readlink(f"/proc/self/fd/{entry}")))  # noqa: PTH115
+        except FileNotFoundError:  # the one that listed the folder
+            continue
+    return found
+
+
+def children() -> list[int]:
+    """Return the children of this process, zombies included."""
+    return [int(pid) for path in Path("/proc/self/task").glob("*/children") for pid in path.read_text().split()]
+
+
+def session_processes() -> list[int]:
+    """Return every process that was started, directly or not, by this test session, detached ones included."""
+    mark = f"{SESSION_VARIABLE}={os.environ[SESSION_VARIABLE]}".encode()
+    found = set(children())
+    for path in Path("/proc").glob("[0-9]*/environ"):
+        try:
+            if mark in path.read_bytes().split(b"\0"):
+                found.add(int(path.parent.name))
+        except OSError:  # ended meanwhile, or somebody else's
+            continue
+    return sorted(found - {os.getpid()})
+
+
+def command_of(pid: int) -> str:
+    try:
+        return Path(f"/proc/{pid}/cmdline").read_bytes().replace(b"\0", b" ").decode(errors="replace").strip() or "(ended, not waited for)"
+    except OSError:
+        return "(ended)"
