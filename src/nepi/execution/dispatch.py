@@ -1,0 +1,238 @@
+"""Carries out what the engine decides: calls the life-cycle methods of resource managers, each kind where it belongs.
+
+Inherited base methods are called at once, `async` methods on lanes of the loop, other methods on worker threads. One resource does one
+thing at a time: an action that is ordered while another is still being carried out follows it.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import inspect
+import traceback
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any, Final
+
+from nepi.engine import events as ev
+from nepi.errors import ResourceError
+from nepi.execution.lanes import Lanes
+from nepi.execution.resource import ResourceManager
+from nepi.execution.sampler import Sampler
+from nepi.execution.sessions import Sessions
+from nepi.execution.spec_of import samples_state
+from nepi.execution.tracewatch import TraceWatch
+from nepi.execution.workers import Workers
+from nepi.model.states import ResourceAction, ResourceState
+
+if TYPE_CHECKING:
+    from nepi.execution.runner import Runner
+
+VERBS: Final = {
+    ResourceAction.DEPLOY: "deploy",
+    ResourceAction.START: "start",
+    ResourceAction.STOP: "stop",
+    ResourceAction.RELEASE: "release",
+}
+_REACHED: Final = {
+    ResourceAction.DEPLOY: (ResourceState.READY, ResourceManager.set_ready),
+    ResourceAction.START: (ResourceState.STARTED, ResourceManager.set_started),
+    ResourceAction.STOP: (ResourceState.STOPPED, ResourceManager.set_stopped),
+    ResourceAction.RELEASE: (ResourceState.RELEASED, ResourceManager.set_released),
+}
+_BASE, _THREAD, _LOOP = range(3)
+
+
+class _Doing:
+    """One action of one resource, from being ordered to having come back."""
+
+    __slots__ = ("action", "manager", "next", "task", "waiting")
+
+    def __init__(self, manager: ResourceManager, action: ResourceAction | None) -> None:
+        self.manager = manager
+        self.action = action  # None is fail()
+        self.waiting = True
+        self.task: asyncio.Task[None] | None = None
+        self.next: ResourceAction | None = None
+
+
+class Dispatcher:
+    """Calls resource managers.
+
+    Args:
+        managers: by guid; shared with the controller, which adds to it.
+        on_abort: called once, on the loop's thread, with the reason.
+    """
+
+    def __init__(self, managers: dict[int, ResourceManager], on_abort: Callable[[str, int | None], None]) -> None:
+        self.managers = managers
+        self.workers = Workers()
+        self.left_behind: dict[int, str] = {}
+        self._on_abort = on_abort
+        self._kinds: dict[type, tuple[int, ...]] = {}
+        self._doing: dict[int, _Doing] = {}
+
+    def bind(self, runner: Runner) -> None:
+        """Take the runner that gives the instructions; called once, by it."""
+        self._runner = runner
+        self._lanes = Lanes(runner.loop)
+        self.sessions = Sessions(runner.loop)
+        self._sampler = Sampler(runner.loop, self.workers)
+        self._traces = TraceWatch(runner, self.managers)
+
+    @property
+    def idle(self) -> bool:
+        """Whether nothing is being carried out."""
+        return self.workers.idle and self._lanes.idle
+
+    def carry_out(self, instruction: ev.Instruction) -> None:
+        """Do what one instruction says; on the loop's thread."""
+        match instruction:
+            case ev.Perform(action=action, guids=guids):
+                self._perform(action, guids)
+            case ev.Cancel(guid=guid):
+                self._cancel(guid)
+            case ev.Fail(guid=guid, reason=reason):
+                self._fail(self.managers[guid], reason)
+            case ev.Reset(guid=guid, state=state):
+                self.managers[guid]._current = state
+            case ev.LeaveBehind(guid=guid, reason=reason):
+                self.left_behind[guid] = reason
+                self.managers[guid].set_released()
+            case ev.Abort(reason=reason, guid=guid):
+                self._on_abort(reason, guid)
+            case ev.WatchTrace(guid=guid, trace=trace, pattern=pattern):
+                self._traces.watch(guid, trace, pattern)
+
+    async def close(self) -> None:
+        """End what is still going on, close what was opened for the run; threads end when their calls return."""
+        self._sampler.close()
+        self._traces.close()
+        await self._lanes.close()
+        await self.sessions.close()
+        self.workers.close()
+
+    # Performing.
+
+    def _perform(self, action: ResourceAction, guids: ev.Guids) -> None:
+        managers, kinds = self.managers, self._kinds
+        for guid in guids:
+            manager = managers[guid]
+            kind = kinds.get(type(manager)) or self._kinds_of(type(manager))
+            if kind[action] == _BASE and guid not in self._doing:
+                self._call_base(manager, action)
+            else:
+                self._order(manager, action)
+
+    def _call_base(self, manager: ResourceManager, action: ResourceAction) -> None:
+        state, announce = _REACHED[action]
+        if manager._current < state or action <= ResourceAction.STOP:
+            announce(manager)
+        else:
+            manager.set_released()
+
+    def _order(self, manager: ResourceManager, action: ResourceAction | None) -> None:
+        busy = self._doing.get(manager.guid)
+        if busy is not None:
+            if action is not None:
+                busy.next = action
+            if self._doing.get(manager.guid) is busy:
+                return  # it will be looked at when `busy` comes back
+        doing = _Doing(manager, action)
+        self._doing[manager.guid] = doing
+        verb = VERBS[action] if action is not None else "fail"
+        method = getattr(manager, verb)
+        if inspect.iscoroutinefunction(method):
+            self._lanes.submit(lambda task: self._await(doing, method, task))
+        else:
+            self.workers.submit(lambda: self._call(doing, method))
+        if action == ResourceAction.START:
+            self._sampler.add(manager)
+
+    def _call(self, doing: _Doing, method: Callable[[], Any]) -> None:
+        """On a worker thread: call a plain method."""
+        doing.waiting = False
+        try:
+            if self._doing.get(doing.manager.guid) is doing:
+                method()
+        except BaseException as error:
+            self._raised(doing, error)
+        self._came_back(doing)
+
+    async def _await(self, doing: _Doing, method: Callable[[], Any], task: asyncio.Task[None]) -> None:
+        """On a lane: await an async method, and announce the state that it leads to unless it did so itself."""
+        if self._doing.get(doing.manager.guid) is not doing:
+            return
+        doing.waiting = False
+        doing.task = task
+        try:
+            await method()
+            if doing.action is not None:
+                state, announce = _REACHED[doing.action]
+                if doing.manager._current < state or (doing.action == ResourceAction.START and doing.manager._current == ResourceState.STOPPED):
+                    announce(doing.manager)
+        except asyncio.CancelledError:
+            raise
+        except BaseException as error:
+            self._raised(doing, error)
+        finally:
+            doing.task = None
+            self._came_back(doing)
+
+    def _raised(self, doing: _Doing, error: BaseException) -> None:
+        manager = doing.manager
+        if isinstance(error, ResourceError):
+            error.resource = error.resource or manager.name
+            error.action = error.action or (VERBS[doing.action] if doing.action is not None else "fail")
+            error.backend = error.backend or (manager.get_backend() or "")
+        else:
+            manager.debug("".join(traceback.format_exception(error)))
+        reason = reason_of(error)
+        if doing.action is None:
+            manager.set_failed()
+        else:
+            self._runner.post(ev.Failed(manager.guid, doing.action, reason))
+
+    def _came_back(self, doing: _Doing) -> None:
+        guid = doing.manager.guid
+        if self._doing.get(guid) is doing:
+            del self._doing[guid]
+        if doing.next is not None:
+            following, doing.next = doing.next, None
+            self._runner.post(lambda: self._order(doing.manager, following))
+
+    def _cancel(self, guid: int) -> None:
+        doing = self._doing.get(guid)
+        if doing is None:
+            return
+        if doing.waiting:
+            # Not begun: forget it. A worker that begins it at this very moment is found by `_came_back` not to be the present one.
+            doing.waiting = False
+            del self._doing[guid]
+        elif doing.task is not None:
+            doing.task.cancel()
+
+    def _fail(self, manager: ResourceManager, reason: str) -> None:
+        if not manager._failure:
+            manager._failure = reason
+        if type(manager).fail is ResourceManager.fail:
+            manager.set_failed()
+        else:
+            self._order(manager, None)
+
+    def _kinds_of(self, rclass: type[ResourceManager]) -> tuple[int, ...]:
+        kinds = []
+        for verb in VERBS.values():
+            method = getattr(rclass, verb)
+            if inspect.iscoroutinefunction(method):
+                kinds.append(_LOOP)
+            elif method is getattr(ResourceManager, verb) and not samples_state(rclass) and rclass.set_state is ResourceManager.set_state:
+                kinds.append(_BASE)
+            else:
+                kinds.append(_THREAD)
+        self._kinds[rclass] = tuple(kinds)
+        return self._kinds[rclass]
+
+
+def reason_of(error: BaseException) -> str:
+    """Return one text for people about an exception."""
+    text = str(error).strip()
+    return text if isinstance(error, ResourceError) and text else f"{type(error).__name__}: {text}" if text else type(error).__name__

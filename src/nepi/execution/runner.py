@@ -1,0 +1,299 @@
+"""Owns the event loop, the clock and the journal of one run: events go into the engine, instructions come out and are carried out.
+
+    announcements, requests ──▶ inbox ──▶ Engine ──▶ journal ──▶ dispatcher ──▶ resource managers
+"""
+
+from __future__ import annotations
+
+import asyncio
+import gc
+import threading
+from collections import deque
+from collections.abc import Awaitable, Callable
+from concurrent.futures import Future
+from itertools import count
+from typing import Any, Final, Protocol, TypeVar
+
+from nepi.engine import events as ev
+from nepi.engine.core import Engine
+from nepi.errors import UsageError
+from nepi.execution.dispatch import Dispatcher
+from nepi.execution.journal import Journal
+from nepi.execution.waits import WaitResult
+from nepi.model.conditions import Condition, Within
+from nepi.model.states import ResourceState
+from nepi.util.logger import Logger
+
+T = TypeVar("T")
+BATCH: Final = 20_000
+"""Announcements that are handled in one turn of the loop; other tasks get theirs in between."""
+
+Announcement = tuple[int, ResourceState]
+Item = Announcement | ev.Event | Callable[[], None]
+
+
+class Observer(Protocol):
+    """Somebody who follows a run: a progress display, a failure manager."""
+
+    def batch(self, now: float, events: list[ev.Event], decisions: list[ev.Instruction]) -> None:
+        """See one batch; called on the loop's thread after it was journalled and before it is carried out. Must not block."""
+
+
+class Runner(Logger):
+    """Runs one experiment on a thread of its own.
+
+    Args:
+        engine: decides.
+        dispatcher: carries out.
+        journal: called with the runner once the loop exists; returns the journal.
+        loop_factory: makes the event loop; tests give one whose clock jumps.
+    """
+
+    def __init__(
+        self,
+        engine: Engine,
+        dispatcher: Dispatcher,
+        journal: Journal,
+        loop_factory: Callable[[], asyncio.AbstractEventLoop] = asyncio.new_event_loop,
+    ) -> None:
+        super().__init__("runner")
+        self.engine = engine
+        self.observers: list[Observer] = []
+        self.broken: BaseException | None = None
+        self.blocked_waits = 0
+        self._dispatcher = dispatcher
+        self._journal = journal
+        self._inbox: deque[Item] = deque()
+        self._signalled = False
+        self._draining = False
+        self._timer: asyncio.TimerHandle | None = None
+        self._numbers = count(1)
+        self._watches: dict[int, Callable[[WaitResult], None]] = {}
+        self._stopped = threading.Event()
+        self.loop = loop_factory()
+        self._began = self.loop.time()
+        self._thread = threading.Thread(target=self._main, name="nepi-runner", daemon=True)
+        dispatcher.bind(self)
+        self._thread.start()
+
+    # From any thread.
+
+    @property
+    def now(self) -> float:
+        """Monotonic seconds since the run began."""
+        return self.loop.time() - self._began
+
+    @property
+    def on_loop(self) -> bool:
+        """Whether the caller is on the loop's thread, where nothing may block."""
+        return threading.get_ident() == self._thread.ident
+
+    def post(self, item: Item) -> None:
+        """Hand in an announcement, an event, or something to call on the loop's thread; kept in order."""
+        self._inbox.append(item)
+        if not self._signalled:
+            self._signalled = True
+            try:
+                self.loop.call_soon_threadsafe(self._drain)
+            except RuntimeError:
+                self._signalled = False  # the loop is closed: the run is over, and nobody listens any more
+
+    def watch(self, condition: Condition, done: Callable[[WaitResult], None], *, survives_abort: bool = False) -> int:
+        """Call `done` on the loop's thread when the condition is met or can no longer be. Returns a number to drop it by."""
+        number = next(self._numbers)
+        self._watches[number] = done
+        self.post(ev.WatchAsked(number, condition, survives_abort))
+        return number
+
+    def unwatch(self, number: int) -> None:
+        """Forget a watch."""
+        if self._watches.pop(number, None) is not None:
+            self.post(ev.WatchDropped(number))
+
+    def wait(self, condition: Condition, *, deadline_s: float | None = None, survives_abort: bool = False) -> WaitResult:
+        """Block until the condition is met or can no longer be.
+
+        Raises:
+            UsageError: called on the loop's thread, which would wait for itself.
+        """
+        self.refuse_on_loop("wait")
+        future: Future[WaitResult] = Future()
+        bounded = condition if deadline_s is None else Within(condition, deadline_s)
+        number = self.watch(bounded, future.set_result, survives_abort=survives_abort)
+        try:
+            return self._blocked(future)
+        finally:
+            self.unwatch(number)
+
+    def call(self, coroutine: Awaitable[T]) -> T:
+        """Run a coroutine on the loop and return its result, blocking.
+
+        Raises:
+            UsageError: called on the loop's thread.
+        """
+        self.refuse_on_loop("call")
+
+        async def run() -> T:
+            return await coroutine
+
+        return self._blocked(asyncio.run_coroutine_threadsafe(run(), self.loop))
+
+    def _blocked(self, future: Future[T]) -> T:
+        self.blocked_waits += 1
+        try:
+            while True:
+                try:
+                    # A bounded wait, again and again, because on some platforms only that one lets Ctrl-C through.
+                    return future.result(timeout=60.0)
+                except TimeoutError:
+                    if future.done():
+                        raise
+        finally:
+            self.blocked_waits -= 1
+
+    def refuse_on_loop(self, what: str) -> None:
+        """Raise when the caller is on the loop's thread.
+
+        Raises:
+            UsageError: it is.
+        """
+        if self.on_loop:
+            raise UsageError(f"{what}() would block the loop that it waits for; in an async method, await the awaitable variant instead")
+        if self._stopped.is_set():
+            raise UsageError(f"{what}(): this experiment has been shut down")
+
+    def close(self) -> None:
+        """End the loop and its thread; harmless when they have ended."""
+        if self._stopped.is_set():
+            return
+        self.refuse_on_loop("shutdown")
+        self.call(self._dispatcher.close())
+        self.loop.call_soon_threadsafe(self.loop.stop)
+        self._thread.join()
+        self._journal.close()
+
+    # On the loop's thread.
+
+    def _main(self) -> None:
+        asyncio.set_event_loop(self.loop)
+        try:
+            self.loop.run_forever()
+        finally:
+            self._stopped.set()
+            self.loop.run_until_complete(self.loop.shutdown_asyncgens())
+            self.loop.close()
+
+    def _drain(self) -> None:
+        """Take what has come in, until nothing is left or others must have their turn."""
+        self._signalled = False
+        if self._draining:
+            return
+        self._draining = True
+        # Collecting garbage in the middle of a batch looks at every resource and finds nothing: half of the time of large runs.
+        collecting = gc.isenabled()
+        gc.disable()
+        try:
+            handled = 0
+            while self._inbox and handled < BATCH and self.broken is None:
+                handled += self._batch()
+        except BaseException as error:
+            self._break(error)
+        finally:
+            self._draining = False
+            if collecting:
+                gc.enable()
+        if self._inbox and not self._signalled:
+            self._signalled = True
+            self.loop.call_soon(self._drain)
+        self._set_timer()
+
+    def _batch(self) -> int:
+        events, calls, size = gather(self._inbox, BATCH)
+        if events:
+            now = self.now
+            decisions: list[ev.Instruction] = []
+            handle = self.engine.handle
+            for event in events:
+                decisions += handle(event, now=now)
+            self._journal.write(now, events, decisions)
+            for observer in self.observers:
+                observer.batch(now, events, decisions)
+            for decision in decisions:
+                self._carry_out(decision)
+        for call in calls:
+            call()
+        return size
+
+    def _carry_out(self, decision: ev.Instruction) -> None:
+        match decision:
+            case ev.Met(watch=watch):
+                done = self._watches.pop(watch, None)
+                if done is not None:
+                    done(WaitResult(True))
+            case ev.Missed(watch=watch, reason=reason):
+                done = self._watches.pop(watch, None)
+                if done is not None:
+                    done(WaitResult(False, reason))
+            case _:
+                self._dispatcher.carry_out(decision)
+
+    def _set_timer(self) -> None:
+        if self._timer is not None:
+            self._timer.cancel()
+            self._timer = None
+        due = self.engine.next_deadline
+        if due is not None and self.broken is None:
+            self._timer = self.loop.call_at(self._began + due, self._tick)
+
+    def _tick(self) -> None:
+        self._timer = None
+        self.post(ev.Ticked())
+
+    def _break(self, error: BaseException) -> None:
+        """The journal cannot be written, or the engine is wrong: act on nothing more, and let nobody wait for ever."""
+        self.broken = error
+        self.error(f"the run cannot go on: {type(error).__name__}: {error}")
+        watches, self._watches = self._watches, {}
+        for done in watches.values():
+            done(WaitResult(False, f"the run cannot go on: {error}"))
+
+    def note(self, **facts: Any) -> None:
+        """Put something for people into the journal; from any thread."""
+        self.post(lambda: self._journal.note(self.now, **facts))
+
+
+def gather(inbox: deque[Item], limit: int) -> tuple[list[ev.Event], list[Callable[[], None]], int]:
+    """Take items from the inbox in order; neighbouring announcements of the same state become one event.
+
+    Returns:
+        The events; the calls that came after all of them (a call ends the batch, so that order is kept); how many items these were.
+    """
+    events: list[ev.Event] = []
+    guids: list[int] = []
+    state: ResourceState | None = None
+    size = 0
+    take = inbox.popleft
+    while size < limit:
+        try:
+            item = take()
+        except IndexError:
+            break
+        size += 1
+        if type(item) is tuple:
+            guid, announced = item
+            if announced is not state:
+                if state is not None:
+                    events.append(ev.Entered(state, tuple(guids)))
+                    guids = []
+                state = announced
+            guids.append(guid)
+            continue
+        if state is not None:
+            events.append(ev.Entered(state, tuple(guids)))
+            state, guids = None, []
+        if callable(item):
+            return events, [item], size
+        events.append(item)  # type: ignore[arg-type]  # neither a tuple nor callable: an event
+    if state is not None:
+        events.append(ev.Entered(state, tuple(guids)))
+    return events, [], size

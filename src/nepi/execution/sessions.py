@@ -1,0 +1,63 @@
+"""Things that the resources of a run share and that live as long as the run: an agent, a connection, a simulation process."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable, Hashable
+from typing import Any, Protocol, TypeVar, cast
+
+from nepi.util.logger import Logger
+
+
+class Session(Protocol):
+    """Something that is opened once for a run and closed at its end."""
+
+    async def close(self) -> None:
+        """Give back what it holds; called when every resource has been released."""
+
+
+S = TypeVar("S", bound=Session)
+
+
+class Sessions(Logger):
+    """The sessions of one run, opened when first asked for, closed in the opposite order."""
+
+    def __init__(self, loop: asyncio.AbstractEventLoop) -> None:
+        super().__init__("sessions")
+        self._loop = loop
+        self._opening: dict[Hashable, asyncio.Task[Any]] = {}
+        self.failures: list[str] = []
+
+    async def get(self, key: Hashable, open_: Callable[[], Awaitable[S]]) -> S:
+        """Return the session of this key, opening it if nobody has; callers that come meanwhile wait for the same one."""
+        task = self._opening.get(key)
+        if task is None:
+
+            async def opened() -> S:
+                return await open_()
+
+            task = self._opening[key] = self._loop.create_task(opened())
+        return cast(S, await asyncio.shield(task))
+
+    def opened(self, key: Hashable) -> Any:
+        """Return the session of this key if it is open, else None."""
+        task = self._opening.get(key)
+        return task.result() if task is not None and task.done() and not task.cancelled() and task.exception() is None else None
+
+    async def close(self) -> None:
+        """Close all of them; what fails is told in `failures`."""
+        for key, task in reversed(list(self._opening.items())):
+            try:
+                session = await task
+            except (Exception, asyncio.CancelledError):
+                continue  # it never opened, and whoever asked for it has been told
+            try:
+                await session.close()
+            except Exception as error:
+                self.failures.append(f"{key}: {error}")
+                self.error(f"session {key} did not close: {error}")
+        self._opening.clear()
+
+    def abandon(self) -> None:
+        """Leave them open, for somebody who attaches or collects later."""
+        self._opening.clear()
