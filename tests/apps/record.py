@@ -145,6 +145,9 @@ CASES: dict[str, Case] = {
     "iperf3/udp_bidir_loss": Case([*CLIENT, "-u", "-b", "5M", "-t", "1", "--bidir"], SERVER, relay=lose_every(10, protocol=17)),
     "iperf3/udp_parallel_loss": Case([*CLIENT, "-u", "-b", "5M", "-t", "1", "-P", "2"], SERVER, relay=lose_every(10, protocol=17)),
     "iperf3/udp_omit_loss": Case([*CLIENT, "-u", "-b", "5M", "-t", "2", "-O", "1"], SERVER, relay=lose_every(10, protocol=17)),
+    "iperf3/udp_reverse_omit_loss": Case(
+        [*CLIENT, "-u", "-b", "5M", "-t", "2", "-R", "-O", "1"], SERVER, relay=lose_every(10, protocol=17)
+    ),
     "iperf3/udp_all_lost": Case([*CLIENT, "-u", "-b", "5M", "-t", "1"], SERVER, relay=lose_every(1, protocol=17)),
     "iperf3/refused": Case([*CLIENT, "-t", "1"]),
     "iperf3/no_route": Case([*IPERF, "-c", "192.0.2.1", "-t", "1"]),
@@ -226,9 +229,10 @@ def build() -> None:
         ip(f"link set tap{number} netns {side}")
         subprocess.run(["ip", "netns", "exec", side, "sysctl", "-qw", "net.ipv6.conf.all.accept_dad=0"], check=True)
         subprocess.run(["ip", "netns", "exec", side, "sysctl", "-qw", "net.ipv6.conf.default.accept_dad=0"], check=True)
-        for line in ("name wire", "wire address 02:00:00:00:00:0%d", "wire addrgenmode none", "wire up", "lo up"):
-            text = line % number if "%" in line else line
-            ip(f"-n {side} link set {'tap%d ' % number if text == 'name wire' else ''}{text}")
+        ip(f"-n {side} link set tap{number} name wire")
+        for setting in (f"address 02:00:00:00:00:0{number}", "addrgenmode none", "up"):
+            ip(f"-n {side} link set wire {setting}")
+        ip(f"-n {side} link set lo up")
         ip(f"-n {side} address add 10.0.0.{number}/24 dev wire")
         ip(f"-n {side} address add fd00::{number}/64 dev wire nodad")
         ip(f"-n {side} address add fe80::{number}/64 dev wire nodad")
@@ -246,7 +250,12 @@ def start(side: str, argv: list[str], output: Path, signals: tuple[tuple[float, 
     environment = {"PATH": os.environ["PATH"], "LC_ALL": "C"}
     with output.open("wb") as stream:
         process = subprocess.Popen(
-            ["nsenter", f"--net=/run/netns/{side}", *argv], stdin=subprocess.DEVNULL, stdout=stream, stderr=stream, env=environment, start_new_session=True
+            ["nsenter", f"--net=/run/netns/{side}", *argv],
+            stdin=subprocess.DEVNULL,
+            stdout=stream,
+            stderr=stream,
+            env=environment,
+            start_new_session=True,
         )
     for delay, number in signals:
         threading.Timer(delay, process.send_signal, (number,)).start()
