@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import builtins
 import copy
 from collections.abc import Callable, Collection
 from os import PathLike, fspath
@@ -55,6 +56,15 @@ class Reference:
 
     def __index__(self) -> int:
         return self.guid
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, Reference) and other.guid == self.guid
+
+    def __hash__(self) -> int:
+        return hash((Reference, self.guid))
+
+    def __repr__(self) -> str:
+        return f"Reference({self.guid})"
 
 
 class Attribute:
@@ -210,11 +220,11 @@ class Attribute:
 
     # Declared as a member of a resource manager's class.
 
-    def __set_name__(self, owner: type, name: str) -> None:
+    def __set_name__(self, owner: builtins.type[Any], name: str) -> None:
         if not self._name:
             self._name = name
 
-    def __get__(self, instance: Any, owner: type | None = None) -> Any:
+    def __get__(self, instance: Any, owner: builtins.type[Any] | None = None) -> Any:
         return self if instance is None else instance.get(self._name)
 
     def __set__(self, instance: Any, value: Any) -> None:

@@ -1,0 +1,271 @@
+"""Addresses of ports: those that were written down, and a subnet for each domain where none were.
+
+A domain of two ends gets a /30; one with a switch at least a /24, so that hosts that are added later still fit; and each one an
+IPv6 /64. Subnets in use are avoided. What an earlier increment gave stays.
+"""
+
+from __future__ import annotations
+
+from bisect import bisect_right
+from collections.abc import Iterable, Iterator, Sequence
+
+from nepi.errors import BadValueError
+from nepi.model.addressing import BITS, Address, Subnet, interface_address, parse_subnet
+from nepi.plan.graph import Graph
+from nepi.plan.topology import Port, Topology
+
+NEIGHBOURS = 64
+"""Largest domain whose ports get permanent entries for each other: n ports need n * (n - 1) of them, one netlink message each."""
+
+_SWITCH_PREFIX = 24
+_LINK_PREFIX = 30
+_IPV6_PREFIX = 64
+
+
+class SubnetPool:
+    """Hands out subnets of the base networks, in order, leaving out those that are taken.
+
+    Args:
+        bases: where to take them from; when one is used up, the next of its IP version follows.
+        taken: networks that overlap nothing that is handed out.
+    """
+
+    def __init__(self, bases: Sequence[Subnet], taken: Iterable[Subnet]) -> None:
+        self._bases = list(bases)
+        self._cursors = [base.first for base in bases]
+        self._taken = {version: _merged(one for one in taken if one.version == version) for version in BITS}
+
+    def has(self, version: int) -> bool:
+        """Whether there is a base network of this IP version."""
+        return any(base.version == version for base in self._bases)
+
+    def take(self, version: int, prefix: int) -> Subnet | None:
+        """Return the next free subnet with this prefix, or None when nothing is left."""
+        for number, base in enumerate(self._bases):
+            if base.version == version and base.prefix <= prefix:
+                first = self._free_from(version, self._cursors[number], 1 << (BITS[version] - prefix))
+                found = Subnet(version, first, prefix)
+                if found.last <= base.last:
+                    self._cursors[number] = found.last + 1
+                    return found
+        return None
+
+    def _free_from(self, version: int, first: int, size: int) -> int:
+        """Return the first multiple of `size` from `first` on at which nothing is taken."""
+        starts, lasts = self._taken[version]
+        while True:
+            first = -(-first // size) * size
+            position = bisect_right(starts, first + size - 1) - 1
+            if position < 0 or lasts[position] < first:
+                return first
+            first = lasts[position] + 1
+
+
+def _merged(subnets: Iterable[Subnet]) -> tuple[list[int], list[int]]:
+    """Return the first and last addresses of disjoint ranges that cover `subnets`, in order."""
+    starts: list[int] = []
+    lasts: list[int] = []
+    for first, last in sorted({(one.first, one.last) for one in subnets}):
+        if lasts and first <= lasts[-1] + 1:
+            lasts[-1] = max(lasts[-1], last)
+        else:
+            starts.append(first)
+            lasts.append(last)
+    return starts, lasts
+
+
+def plan_addresses(graph: Graph, topology: Topology, networks: Sequence[str]) -> None:
+    """Give every port its addresses and neighbours; clashes and want of room are mistakes."""
+    _recall(topology)
+    _take_explicit(graph, topology)
+    used = [address.subnet for ports in topology.domains for port in ports for address in port.addresses]
+    pool = SubnetPool(_bases(graph, networks), used)
+    silent = _without_addressing(graph, topology)
+    for ports in topology.domains:
+        inside = [port for port in ports if not port.on_switch]
+        for version in (4, 6):
+            _complete(graph, ports, [port for port in inside if port.owner not in silent], version, pool)
+    _check_clashes(graph, topology)
+    for ports in topology.domains:
+        _introduce(graph, [port for port in ports if not port.on_switch])
+
+
+def _recall(topology: Topology) -> None:
+    """Give the ports of earlier increments their addresses again."""
+    for ports in topology.domains:
+        for port in ports:
+            if port.planned is not None:
+                port.own = [_from_text(text) for text in port.planned.addresses]
+                port.neighbours = port.planned.neighbours
+
+
+def _from_text(text: str) -> Address:
+    ip, _, prefix = text.partition("/")
+    return interface_address(ip, prefix)
+
+
+def _bases(graph: Graph, networks: Sequence[str]) -> list[Subnet]:
+    bases = []
+    for text in networks:
+        try:
+            bases.append(parse_subnet(text))
+        except BadValueError as error:
+            graph.mistakes.append(f"networks for automatic addresses: {error}")
+    return bases
+
+
+def _take_explicit(graph: Graph, topology: Topology) -> None:
+    """Take over what address resources and interface resources (`ip`, `prefix`) say."""
+    for guid, port in topology.of_interface.items():
+        if port.planned is None and (ip := graph.value(guid, "ip")) is not None:
+            port.own += _explicit(graph, guid, ip)
+    for one in graph.of_role("address"):
+        interfaces = graph.peers_of_role(one.guid, "interface")
+        if len(interfaces) != 1:
+            graph.mistake(one.guid, f"is connected to {len(interfaces) or 'no'} interfaces: connect it to exactly one")
+            continue
+        addresses = _explicit(graph, one.guid, graph.value(one.guid, "ip"))
+        if interfaces[0] in topology.of_interface:
+            topology.of_interface[interfaces[0]].given += addresses
+
+
+def _explicit(graph: Graph, guid: int, ip: object) -> list[Address]:
+    """Return the address that a resource's attributes `ip` and `prefix` give, in a list, or nothing after a mistake."""
+    prefix = graph.value(guid, "prefix")
+    if ip is None or prefix is None:
+        graph.mistake(guid, f"has no {'ip' if ip is None else 'prefix'}: set both, e.g. ip='10.0.0.1', prefix=24")
+        return []
+    try:
+        return [interface_address(ip, prefix)]
+    except BadValueError as error:
+        graph.mistake(guid, f"has a wrong value: {error}")
+        return []
+
+
+def _without_addressing(graph: Graph, topology: Topology) -> set[int]:
+    """Return the owners of ports that want no automatic addresses: their link, or a switch of their domain, says so."""
+    said = {one.guid for role in ("link", "switch") for one in graph.of_role(role) if graph.value(one.guid, "addressing") is False}
+    if not said:
+        return said
+    silent: set[int] = set()
+    for ports in topology.domains:
+        whole = any(port.on_switch and port.node in said for port in ports)
+        silent.update(port.owner for port in ports if whole or port.medium in said)
+    return silent
+
+
+def _complete(graph: Graph, ports: list[Port], inside: list[Port], version: int, pool: SubnetPool) -> None:
+    """Give addresses of one IP version to the ports of a domain that have none."""
+    wanting = [port for port in inside if port.planned is None and not _has(port, version)]
+    if not wanting:
+        return
+    used = {address.value for port in ports for address in port.addresses if address.version == version}
+    subnets = list(dict.fromkeys(one.subnet for port in ports for one in port.addresses if one.version == version))
+    subnets = [one for one in subnets if one.prefix < BITS[version]]
+    if not subnets:
+        if not pool.has(version):
+            return
+        prefix = _prefix_for(len(inside), any(port.on_switch for port in ports), version)
+        fresh = pool.take(version, prefix)
+        if fresh is None:
+            graph.mistake(
+                wanting[0].medium,
+                f"gets no IPv{version} subnet: the networks for automatic addresses have no /{prefix} left; give larger ones",
+            )
+            return
+        subnets = [fresh]
+    _hand_out(graph, wanting, subnets, used)
+
+
+def _has(port: Port, version: int) -> bool:
+    for address in port.own:
+        if address.version == version:
+            return True
+    return any(address.version == version for address in port.given)
+
+
+def _prefix_for(count: int, with_switch: bool, version: int) -> int:
+    """Return the prefix of a subnet for `count` ports."""
+    if version == 6:
+        return _IPV6_PREFIX
+    smallest = 32 - (count + 1).bit_length()
+    return min(_SWITCH_PREFIX if with_switch else _LINK_PREFIX, smallest)
+
+
+def _hand_out(graph: Graph, wanting: list[Port], subnets: list[Subnet], used: set[int]) -> None:
+    free = _free_hosts(subnets, used)
+    for number, port in enumerate(wanting):
+        address = next(free, None)
+        if address is None:
+            names = ", ".join(str(subnet) for subnet in subnets)
+            graph.mistake(
+                port.medium,
+                f"has no room in {names} for {len(wanting) - number} of its {len(wanting)} interfaces without an address: "
+                "use a shorter prefix, or give them addresses in another network",
+            )
+            return
+        port.own.append(address)
+
+
+def _free_hosts(subnets: list[Subnet], used: set[int]) -> Iterator[Address]:
+    for subnet in subnets:
+        for value in subnet.hosts:
+            if value not in used:
+                yield Address(subnet.version, value, subnet.prefix)
+
+
+def _check_clashes(graph: Graph, topology: Topology) -> None:
+    """Find addresses that a domain has twice, and subnets of different domains that one node cannot tell apart."""
+    for ports in topology.domains:
+        owners: dict[tuple[int, int], Port] = {}
+        for port in ports:
+            for address in port.addresses:
+                other = owners.setdefault(address[:2], port)
+                if other is not port:
+                    graph.mistake(
+                        port.owner,
+                        f"has the address {address.text} in {graph.place(port.node)}, which {graph.place(other.node)} has, too, "
+                        "on the same network: take another one",
+                    )
+    for node, ports in topology.by_node.items():
+        if len(ports) > 1 and not ports[0].on_switch:
+            _check_node(graph, node, ports)
+
+
+def _check_node(graph: Graph, node: int, ports: list[Port]) -> None:
+    ranges = sorted({(one.version, one.subnet.first, one.subnet.last, port.domain) for port in ports for one in port.addresses})
+    reach = ranges[0] if ranges else None
+    for entry in ranges[1:]:
+        assert reach is not None
+        if entry[0] == reach[0] and entry[1] <= reach[2] and entry[3] != reach[3]:
+            subnets = sorted({str(one.subnet) for port in ports for one in port.addresses if _range(one) in (entry[:3], reach[:3])})
+            names = [port.ifname for port in ports if {_range(one) for one in port.addresses} & {entry[:3], reach[:3]}]
+            graph.mistake(
+                node,
+                f"has overlapping subnets ({', '.join(subnets)}) on separate networks ({', '.join(names)}), so it cannot tell "
+                "where to send: use other addresses on one of them",
+            )
+        if entry[0] != reach[0] or entry[2] > reach[2]:
+            reach = entry
+
+
+def _range(address: Address) -> tuple[int, int, int]:
+    return address.version, address.subnet.first, address.subnet.last
+
+
+def _introduce(graph: Graph, ports: list[Port]) -> None:
+    """Give the ports of a domain permanent entries for each other, unless there are too many of them."""
+    if all(port.planned is not None for port in ports):
+        return
+    if len(ports) > NEIGHBOURS:
+        limit = graph.limit(ports[0].node, "neighbour_table", len(ports))
+        if len(ports) > limit:
+            graph.warn(
+                ports[-1].medium,
+                f"joins {len(ports)} interfaces, but this machine's neighbour table takes {limit} entries: some may not be "
+                "reached; raise net.ipv4.neigh.default.gc_thresh3 and its IPv6 twin",
+            )
+        return
+    entries = [(port.node, (address.text, port.mac)) for port in ports for address in port.addresses]
+    for port in ports:
+        port.neighbours = tuple([pair for node, pair in entries if node != port.node])
