@@ -1,0 +1,93 @@
+"""Making and entering namespaces, and what must be set up in them, through the C library."""
+
+from __future__ import annotations
+
+import ctypes
+import fcntl
+import os
+import socket
+import struct
+
+CLONE_NEWNS = 0x00020000
+CLONE_NEWUSER = 0x10000000
+CLONE_NEWPID = 0x20000000
+CLONE_NEWNET = 0x40000000
+MS_BIND, MS_REC, MS_PRIVATE = 4096, 16384, 1 << 18
+MS_NOSUID, MS_NODEV, MS_NOEXEC = 2, 4, 8
+
+SIOCETHTOOL = 0x8946
+ETHTOOL_STSO, ETHTOOL_SGSO, ETHTOOL_SGRO = 0x1F, 0x24, 0x2C
+
+_libc = ctypes.CDLL(None, use_errno=True)
+_libc.mount.argtypes = [ctypes.c_char_p, ctypes.c_char_p, ctypes.c_char_p, ctypes.c_ulong, ctypes.c_char_p]
+
+
+def _check(result: int, what: str) -> None:
+    if result != 0:
+        code = ctypes.get_errno()
+        raise OSError(code, f"{what}: {os.strerror(code)}")
+
+
+def unshare(flags: int) -> None:
+    """Move this process into new namespaces (children only, for CLONE_NEWPID)."""
+    _check(_libc.unshare(flags), "unshare")
+
+
+def setns(fd: int, kind: int = CLONE_NEWNET) -> None:
+    """Enter the namespace that a descriptor stands for."""
+    _check(_libc.setns(fd, kind), "setns")
+
+
+def mount(source: str, target: str, kind: str | None, flags: int) -> None:
+    """Mount, in this process's mount namespace."""
+    _check(_libc.mount(source.encode(), target.encode(), kind.encode() if kind else None, flags, None), f"mount {target}")
+
+
+def map_self_to_root(uid: int, gid: int) -> None:
+    """In a new user namespace: let this user (and nobody else) be root."""
+    for name, line in (("setgroups", "deny"), ("uid_map", f"0 {uid} 1"), ("gid_map", f"0 {gid} 1")):
+        write_file(f"/proc/self/{name}", line)
+
+
+def write_file(path: str, value: str) -> None:
+    """Write a file of /proc with one system call."""
+    fd = os.open(path, os.O_WRONLY | os.O_CLOEXEC)
+    try:
+        os.write(fd, value.encode())
+    finally:
+        os.close(fd)
+
+
+def try_write_file(path: str, value: str) -> bool:
+    """Write a file of /proc that may be absent or read-only; say whether that worked."""
+    try:
+        write_file(path, value)
+    except OSError:
+        return False
+    return True
+
+
+def open_netns() -> int:
+    """Return a descriptor of the network namespace that this process is in."""
+    return os.open("/proc/self/ns/net", os.O_RDONLY | os.O_CLOEXEC)
+
+
+def mount_own_proc() -> bool:
+    """Mount a /proc that shows this PID namespace; false when the kernel refuses (a container with a masked /proc)."""
+    try:
+        mount("proc", "/proc", "proc", MS_NOSUID | MS_NODEV | MS_NOEXEC)
+    except OSError:
+        return False
+    return True
+
+
+def disable_offloads(ifname: str) -> None:
+    """Turn tso, gso and gro off, so that what the queue sees is what the wire would; in the current namespace.
+
+    Source: ethtool(8), linux/ethtool.h.
+    """
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM | socket.SOCK_CLOEXEC) as control:
+        for command in (ETHTOOL_STSO, ETHTOOL_SGSO, ETHTOOL_SGRO):
+            value = ctypes.create_string_buffer(struct.pack("=II", command, 0))
+            request = struct.pack("16sP16x", ifname.encode(), ctypes.addressof(value))
+            fcntl.ioctl(control.fileno(), SIOCETHTOOL, request)

@@ -1,0 +1,390 @@
+"""The run's nodes, switches and links: what exists, and the steps that change it.
+
+Interface indices are chosen here, unique in the whole run and above those that the kernel gives by itself: links need no
+question to the kernel, and every request can be written before the first one is sent.
+"""
+
+from __future__ import annotations
+
+import itertools
+import os
+from collections.abc import Callable, Iterator
+from dataclasses import asdict, dataclass, field, replace
+from typing import Any
+
+from . import namespaces, queues, requests
+from .netlink import NetlinkError, NetlinkSocket, Request
+from .plan import SendPlan
+
+Step = dict[str, Any]
+
+FIRST_INDEX = 1001
+TRASH_GROUP = 0x4E455049
+ETHERNET_HEADER = 14
+DEFAULT_MTU = 1500
+
+
+class StepError(Exception):
+    """A step that names something wrong; the message is for the user."""
+
+
+@dataclass(slots=True)
+class Interface:
+    """One end of a link."""
+
+    ifname: str
+    index: int
+    place: str
+    mtu: int = DEFAULT_MTU
+    shape: queues.Shape | None = None
+    peer: Interface | None = None
+
+
+@dataclass(slots=True)
+class Place:
+    """A node (a namespace of its own) or a switch (a bridge in the shared namespace)."""
+
+    name: str
+    fd: int
+    socket: NetlinkSocket
+    bridge: Interface | None = None
+    interfaces: dict[str, Interface] = field(default_factory=dict)
+
+
+class Network:
+    """Carries out batches of steps. Made in the namespace that the switches will share."""
+
+    def __init__(self) -> None:
+        self._home_fd = namespaces.open_netns()
+        self._home = NetlinkSocket()
+        self.places: dict[str, Place] = {}
+        self._indices = itertools.count(FIRST_INDEX)
+        self._trash: list[Interface] = []
+        self._steps: dict[str, Callable[[Step, int, _Batch], dict[str, Any] | None]] = {
+            "node": self._node,
+            "switch": self._switch,
+            "veth": self._veth,
+            "shape": self._shape,
+            "set": self._set,
+            "address": self._address,
+            "route": self._route,
+            "neighbours": self._neighbours,
+            "delete_link": self._delete_link,
+            "close_node": self._close,
+            "close_switch": self._close,
+        }
+        prepare_namespace(self._home, ipv6=False)
+
+    def node_fd(self, name: str) -> int:
+        """Return the descriptor of a node's namespace.
+
+        Raises:
+            StepError: there is no such node.
+        """
+        place = self._place(name)
+        if place.bridge is not None:
+            raise StepError(f"{name!r} is a switch: commands run on nodes")
+        return place.fd
+
+    def run(self, steps: list[Step], results: list[dict[str, Any]]) -> Iterator[None]:
+        """Carry out `steps`, filling `results` (one for each; `error` in those that failed); yields to let others work."""
+        batch = _Batch(results)
+        try:
+            for number, step in enumerate(steps):
+                results.append({})
+                try:
+                    handler = self._steps[step["do"]]
+                    results[number] = handler(step, number, batch) or {}
+                except (StepError, ValueError, KeyError) as error:
+                    message = f"missing field {error}" if isinstance(error, KeyError) else str(error)
+                    results[number] = {"error": message, "errno": 0}
+                except OSError as error:
+                    results[number] = {"error": error.strerror or str(error), "errno": error.errno}
+                if number % 20 == 19:
+                    namespaces.setns(self._home_fd)
+                    yield
+            for failed in batch.plan.send():
+                batch.take(failed)
+                yield
+            for number, work in batch.afterwards:
+                if "error" not in results[number]:
+                    try:
+                        work()
+                    except OSError as error:
+                        results[number] = {"error": error.strerror or str(error), "errno": error.errno}
+        finally:
+            namespaces.setns(self._home_fd)
+
+    def empty_trash(self) -> Iterator[None]:
+        """Really delete the links that `delete_link` took down: together, because the kernel takes 25 ms for one alone."""
+        trash, self._trash = self._trash, []
+        groups: dict[NetlinkSocket, list[Request]] = {}
+        for interface in trash:
+            place = self.places.get(interface.place)
+            via = self._home if place is None else place.socket
+            groups.setdefault(via, []).append(requests.set_link(interface.index, group=TRASH_GROUP))
+        for via, moves in groups.items():
+            via.transact([*moves, requests.delete_group(TRASH_GROUP)])
+            yield
+
+    @property
+    def has_trash(self) -> bool:
+        """Whether `empty_trash` has something to do."""
+        return bool(self._trash)
+
+    def inventory(self) -> dict[str, Any]:
+        """Return what exists, for a controller that attaches."""
+        return {
+            place.name: {
+                "switch": place.bridge is not None,
+                "fd": place.fd,
+                "interfaces": {
+                    i.ifname: {"index": i.index, "mtu": i.mtu, "shape": asdict(i.shape) if i.shape else None}
+                    for i in place.interfaces.values()
+                },
+            }
+            for place in self.places.values()
+        }
+
+    # -- finding
+
+    def _place(self, name: str) -> Place:
+        try:
+            return self.places[name]
+        except KeyError:
+            raise StepError(f"no node or switch {name!r} in this run") from None
+
+    def _interface(self, step: Step) -> tuple[Place, Interface]:
+        place = self._place(step["place"])
+        try:
+            return place, place.interfaces[step["ifname"]]
+        except KeyError:
+            raise StepError(f"{place.name!r} has no interface {step['ifname']!r}") from None
+
+    def _new_place(self, name: str) -> None:
+        if name in self.places:
+            raise StepError(f"there is a node or switch {name!r} already")
+
+    # -- steps
+
+    def _node(self, step: Step, number: int, batch: _Batch) -> dict[str, Any]:
+        name = step["name"]
+        self._new_place(name)
+        namespaces.unshare(namespaces.CLONE_NEWNET)
+        fd = namespaces.open_netns()
+        try:
+            socket = NetlinkSocket()
+        except OSError:
+            os.close(fd)
+            raise
+        place = self.places[name] = Place(name, fd, socket)
+        batch.undo[number] = lambda: self._drop(place)
+        prepare_namespace(socket)
+        settings = dict(step.get("sysctls") or {})
+        if step.get("forward"):
+            settings = {"net.ipv4.ip_forward": "1", "net.ipv6.conf.all.forwarding": "1", **settings}
+        for key, value in settings.items():
+            done = namespaces.try_write_file("/proc/sys/" + key.replace(".", "/"), str(value))
+            if not done and not (step.get("forward") and key == "net.ipv6.conf.all.forwarding"):
+                self._drop(place)
+                raise StepError(f"sysctl {key} = {value} was refused on node {name!r}")
+        return {"fd": fd}
+
+    def _switch(self, step: Step, number: int, batch: _Batch) -> dict[str, Any]:
+        name = step["name"]
+        self._new_place(name)
+        index = next(self._indices)
+        bridge = Interface(f"br{index}", index, name)
+        place = self.places[name] = Place(name, self._home_fd, self._home, bridge)
+        batch.undo[number] = lambda: self._drop(place)
+        batch.plan.add(self._home, (self._home_fd,), requests.bridge(bridge.ifname, index), number)
+        return {"ifname": bridge.ifname}
+
+    def _veth(self, step: Step, number: int, batch: _Batch) -> dict[str, Any]:
+        first, second = step["ends"]
+        if self._place(second["place"]).bridge is not None:
+            first, second = second, first
+        a, b = self._place(first["place"]), self._place(second["place"])
+        for place, end in ((a, first), (b, second)):
+            self._check_new(place, end.get("ifname"))
+        one, two = self._new_interface(a, first), self._new_interface(b, second)
+        one.peer, two.peer = two, one
+        batch.undo[number] = lambda: self._forget(one)
+        request = requests.veth(self._end(a, one, first), self._end(b, two, second))
+        batch.plan.add(self._home, {self._home_fd, a.fd, b.fd}, request, number)
+        for place, interface, end in ((a, one, first), (b, two, second)):
+            if place is b and (end.get("up", True) or b.bridge):
+                master = b.bridge.index if b.bridge else None
+                request = requests.set_link(interface.index, up=end.get("up", True), master=master)
+                batch.plan.add(b.socket, (b.fd,), request, number)
+            for value in end.get("addresses", ()):
+                batch.plan.add(place.socket, (place.fd,), requests.address(interface.index, value), number)
+            if not end.get("offloads", True):
+                batch.afterwards.append((number, _in_namespace(place.fd, self._kernel_name(place, interface))))
+        return {"ifnames": {end["place"]: i.ifname for end, i in ((first, one), (second, two))}}
+
+    def _check_new(self, place: Place, ifname: str | None) -> None:
+        if ifname is not None and not 0 < len(ifname.encode()) < 16:
+            raise StepError(f"interface name {ifname!r}: 1 to 15 characters")
+        if ifname in place.interfaces:
+            raise StepError(f"{place.name!r} has an interface {ifname!r} already")
+        if self._trash and any(gone.ifname == ifname and gone.place == place.name for gone in _both_ends(self._trash)):
+            for _ in self.empty_trash():
+                pass
+
+    def _new_interface(self, place: Place, end: Step) -> Interface:
+        index = next(self._indices)
+        interface = Interface(end.get("ifname") or f"p{index}", index, place.name, end.get("mtu") or DEFAULT_MTU)
+        place.interfaces[interface.ifname] = interface
+        return interface
+
+    def _end(self, place: Place, interface: Interface, end: Step) -> requests.LinkEnd:
+        bridge = place.bridge
+        return requests.LinkEnd(
+            # Ports of all switches share one namespace: there the name is the port's number.
+            interface.ifname if bridge is None else f"p{interface.index}",
+            interface.index,
+            place.fd,
+            end.get("mac"),
+            end.get("mtu"),
+            end.get("up", True),
+            None if bridge is None else bridge.index,
+        )
+
+    def _shape(self, step: Step, number: int, batch: _Batch) -> dict[str, Any]:
+        place, interface = self._interface(step)
+        old = interface.shape
+        base = queues.Shape() if step.get("replace", True) or old is None else old
+        new = replace(base, **step["shape"]) if step["shape"] is not None else None
+        request = queues.queue(interface.index, new, interface.mtu + ETHERNET_HEADER)
+        if request.kind == queues.RTM_DELQDISC:
+            new = None
+            if old is None:
+                return {}
+        elif old is not None and new is not None and old.needs_netem != new.needs_netem:
+            batch.plan.add(place.socket, (place.fd,), queues.remove(interface.index), number)
+        interface.shape = new
+
+        def undo() -> None:
+            interface.shape = old
+
+        batch.undo[number] = undo
+        batch.plan.add(place.socket, (place.fd,), request, number)
+        if new is not None and old is None:
+            for end in (interface, interface.peer):
+                if end is not None and (other := self.places.get(end.place)) is not None:
+                    batch.afterwards.append((number, _in_namespace(other.fd, self._kernel_name(other, end))))
+        return {"shape": asdict(new) if new else None}
+
+    @staticmethod
+    def _kernel_name(place: Place, interface: Interface) -> str:
+        return interface.ifname if place.bridge is None else f"p{interface.index}"
+
+    def _set(self, step: Step, number: int, batch: _Batch) -> None:
+        place, interface = self._interface(step)
+        request = requests.set_link(interface.index, up=step.get("up"), mtu=step.get("mtu"), mac=step.get("mac"))
+        interface.mtu = step.get("mtu") or interface.mtu
+        batch.plan.add(place.socket, (place.fd,), request, number)
+
+    def _address(self, step: Step, number: int, batch: _Batch) -> None:
+        place, interface = self._interface(step)
+        request = requests.address(interface.index, step["address"], delete=step.get("delete", False))
+        batch.plan.add(place.socket, (place.fd,), request, number)
+
+    def _route(self, step: Step, number: int, batch: _Batch) -> None:
+        place = self._place(step["place"])
+        index = self._interface(step)[1].index if step.get("ifname") else None
+        request = requests.route(
+            step["to"],
+            via=step.get("via"),
+            index=index,
+            metric=step.get("metric"),
+            onlink=step.get("onlink", False),
+            delete=step.get("delete", False),
+        )
+        batch.plan.add(place.socket, (place.fd,), request, number)
+
+    def _neighbours(self, step: Step, number: int, batch: _Batch) -> None:
+        place, interface = self._interface(step)
+        for value, mac in step["entries"]:
+            request = requests.neighbour(interface.index, value, mac, delete=step.get("delete", False))
+            batch.plan.add(place.socket, (place.fd,), request, number)
+
+    def _delete_link(self, step: Step, number: int, batch: _Batch) -> None:
+        place, interface = self._interface(step)
+        self._forget(interface)
+        peer = interface.peer
+        on_switch = peer is not None and peer.place in self.places and self.places[peer.place].bridge is not None
+        self._trash.append(peer if peer is not None and on_switch else interface)
+        batch.plan.add(place.socket, (place.fd,), requests.set_link(interface.index, up=False), number)
+
+    def _close(self, step: Step, number: int, batch: _Batch) -> None:
+        place = self._place(step["name"])
+        if (place.bridge is None) != (step["do"] == "close_node"):
+            raise StepError(f"{place.name!r} is a {'node' if place.bridge is None else 'switch'}")
+        for failed in batch.plan.send():
+            batch.take(failed)
+        for interface in list(place.interfaces.values()):
+            self._forget(interface)
+            # Deleted from the other end: this one goes with its namespace.
+            self._trash.append(interface.peer if place.bridge is None and interface.peer else interface)
+        self._trash = [gone for gone in self._trash if gone.place != place.name or place.bridge is not None]
+        if place.bridge is not None:
+            batch.plan.add(self._home, (self._home_fd,), requests.delete_link(place.bridge.index), number)
+        self._drop(place)
+
+    # -- state
+
+    def _forget(self, interface: Interface) -> None:
+        for end in (interface, interface.peer):
+            if end is not None and (place := self.places.get(end.place)) is not None:
+                place.interfaces.pop(end.ifname, None)
+
+    def _drop(self, place: Place) -> None:
+        if self.places.pop(place.name, None) is not None and place.bridge is None:
+            place.socket.close()
+            os.close(place.fd)
+
+
+class _Batch:
+    """What one batch collects while its steps are read."""
+
+    def __init__(self, results: list[dict[str, Any]]) -> None:
+        self.plan = SendPlan()
+        self.results = results
+        self.undo: dict[int, Callable[[], None]] = {}
+        self.afterwards: list[tuple[int, Callable[[], None]]] = []
+
+    def take(self, failed: list[tuple[int, NetlinkError]]) -> None:
+        """Note failed steps: the first error of a step counts, and what it had entered is taken out again."""
+        for step, error in failed:
+            if "error" not in self.results[step]:
+                self.results[step] = {"error": error.strerror, "errno": error.errno}
+                self.undo.pop(step, lambda: None)()
+
+
+def _both_ends(interfaces: list[Interface]) -> Iterator[Interface]:
+    for interface in interfaces:
+        yield interface
+        if interface.peer is not None:
+            yield interface.peer
+
+
+def _in_namespace(fd: int, ifname: str) -> Callable[[], None]:
+    def work() -> None:
+        namespaces.setns(fd)
+        namespaces.disable_offloads(ifname)
+
+    return work
+
+
+def prepare_namespace(socket: NetlinkSocket, *, ipv6: bool = True) -> None:
+    """Bring the loopback up in the current namespace, whose `socket` it is; IPv6 addresses are usable at once, or IPv6 is off."""
+    if ipv6:
+        namespaces.try_write_file("/proc/sys/net/ipv6/conf/all/accept_dad", "0")
+        namespaces.try_write_file("/proc/sys/net/ipv6/conf/default/accept_dad", "0")
+    else:
+        namespaces.try_write_file("/proc/sys/net/ipv6/conf/default/disable_ipv6", "1")
+    error = socket.transact([requests.set_link(1, up=True)])[0]
+    if error is not None:
+        raise error

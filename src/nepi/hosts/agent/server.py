@@ -1,0 +1,268 @@
+"""The agent's side of the protocol: clients on a UNIX socket, one JSON object a line. See docs/design/agent.md."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import socket
+from collections.abc import Callable, Iterator
+from typing import Any
+
+from . import VERSION, namespaces
+from .child import CommandSpec, Surroundings
+from .listening import PortWatch
+from .loop import Loop
+from .network import Network, StepError
+from .processes import Commands
+
+Message = dict[str, Any]
+MAX_BUFFER = 256 * 1024 * 1024
+
+
+class Client:
+    """One connection. Requests come in, replies and events go out; neither ever blocks the loop."""
+
+    def __init__(self, loop: Loop, connection: socket.socket, take: Callable[[Client, Message], None], gone: Callable[[Client], None]) -> None:
+        self._loop = loop
+        self._connection = connection
+        self._take = take
+        self._gone = gone
+        self._incoming = bytearray()
+        self._outgoing = bytearray()
+        self._open = True
+        self.watching = False
+        connection.setblocking(False)
+        loop.watch(connection.fileno(), self._ready)
+
+    def send(self, message: Message) -> None:
+        """Send one message; dropped when the client is gone."""
+        if self._open:
+            self._outgoing += json.dumps(message, separators=(",", ":")).encode() + b"\n"
+            self._flush()
+
+    def _flush(self) -> None:
+        try:
+            while self._outgoing:
+                del self._outgoing[: self._connection.send(memoryview(self._outgoing)[: 1 << 20])]
+        except BlockingIOError:
+            pass
+        except OSError:
+            self.close()
+            return
+        if len(self._outgoing) > MAX_BUFFER:
+            self.close()
+        elif self._open:
+            self._loop.watch(self._connection.fileno(), self._ready, write=bool(self._outgoing))
+
+    def _ready(self) -> None:
+        try:
+            while self._open and (data := self._connection.recv(1 << 20)):
+                self._incoming += data
+            if self._open:
+                self.close()
+        except BlockingIOError:
+            pass
+        except OSError:
+            self.close()
+        if b"\n" in self._incoming:
+            lines = bytes(self._incoming).split(b"\n")
+            self._incoming = bytearray(lines.pop())
+            for line in lines:
+                self._take(self, json.loads(line))
+        if self._outgoing:
+            self._flush()
+
+    def close(self) -> None:
+        """Close the connection; harmless when closed."""
+        if self._open:
+            self._open = False
+            self._loop.unwatch(self._connection.fileno())
+            self._connection.close()
+            self._gone(self)
+
+
+class Server:
+    """Takes requests and has them done."""
+
+    def __init__(self, listener: socket.socket, around: Surroundings, features: Message) -> None:
+        self._features = features
+        self._loop = Loop()
+        self._home_fd = namespaces.open_netns()
+        self._network = Network()
+        self._commands = Commands(self._loop, around, own_proc=features["own_proc"], tell=self._tell)
+        self._clients: set[Client] = set()
+        self._listener = listener
+        listener.setblocking(False)
+        self._loop.watch(listener.fileno(), self._accept)
+        self._loop.when_idle(lambda: self._network.empty_trash() if self._network.has_trash else None)
+        self._ops: dict[str, Callable[[Client, Message], None]] = {
+            name: getattr(self, f"_op_{name}")
+            for name in ("hello", "batch", "spawn", "go", "signal", "stop", "exits", "watch", "listening", "hosts", "inventory", "end")
+        }
+
+    def run(self) -> None:
+        """Serve until `end`."""
+        reading, writing = os.pipe2(os.O_NONBLOCK | os.O_CLOEXEC)
+        signal.set_wakeup_fd(writing, warn_on_full_buffer=False)
+        signal.signal(signal.SIGCHLD, lambda *_: None)
+
+        def child_ended() -> None:
+            os.read(reading, 4096)
+            self._commands.reap()
+
+        self._loop.watch(reading, child_ended)
+        self._loop.run()
+
+    def _accept(self) -> None:
+        try:
+            connection, _ = self._listener.accept()
+        except OSError as error:
+            print(f"accept: {error}", flush=True)
+            return
+        self._clients.add(Client(self._loop, connection, self._take, self._gone))
+
+    def _gone(self, client: Client) -> None:
+        self._clients.discard(client)
+        self._commands.abandon(client)
+
+    def _take(self, client: Client, message: Message) -> None:
+        try:
+            operation = self._ops[message["op"]]
+        except KeyError:
+            self._refuse(client, message, "protocol", f"no operation {message.get('op')!r}")
+            return
+        try:
+            operation(client, message)
+        except StepError as error:
+            self._refuse(client, message, "step", str(error))
+        except OSError as error:
+            self._refuse(client, message, "system", str(error), error.errno or 0)
+        except (KeyError, TypeError, ValueError) as error:
+            self._refuse(client, message, "protocol", f"{type(error).__name__}: {error}")
+
+    @staticmethod
+    def _refuse(client: Client, message: Message, kind: str, what: str, errno: int = 0) -> None:
+        client.send({"id": message.get("id"), "error": {"kind": kind, "message": what, "errno": errno}})
+
+    @staticmethod
+    def _replier(client: Client, message: Message) -> Callable[[Message], None]:
+        return lambda answer: client.send({"id": message.get("id"), "ok": answer})
+
+    def _tell(self, exits: list[Message]) -> None:
+        for client in list(self._clients):
+            if client.watching:
+                client.send({"event": "exited", "exits": exits})
+
+    # -- operations
+
+    def _op_hello(self, client: Client, message: Message) -> None:
+        client.send({"id": message.get("id"), "ok": {"version": VERSION, **self._features}})
+
+    def _op_batch(self, client: Client, message: Message) -> None:
+        steps: list[Message] = message["steps"]
+        closing = [step["name"] for step in steps if step.get("do") == "close_node"]
+        left = len(closing)
+
+        def one_less() -> None:
+            nonlocal left
+            left -= 1
+            if left == 0:
+                self._loop.do(self._batch(client, message, steps))
+
+        for name in closing:
+            self._commands.kill_on(name, one_less)
+        if not closing:
+            self._loop.do(self._batch(client, message, steps))
+
+    def _batch(self, client: Client, message: Message, steps: list[Message]) -> Iterator[None]:
+        results: list[Message] = []
+        try:
+            yield from self._network.run(steps, results)
+        except (OSError, TypeError) as error:
+            self._refuse(client, message, "system", str(error))
+            return
+        client.send({"id": message.get("id"), "ok": {"results": results}})
+
+    def _op_spawn(self, client: Client, message: Message) -> None:
+        specs = [CommandSpec(**command) for command in message["commands"]]
+
+        def job() -> Iterator[None]:
+            known: list[tuple[CommandSpec, int]] = []
+            failed: dict[int, Message] = {}
+            for number, spec in enumerate(specs):
+                try:
+                    known.append((spec, self._network.node_fd(spec.node)))
+                except StepError as error:
+                    failed[number] = {"errno": 0, "what": str(error)}
+
+            def reply(answer: Message) -> None:
+                results = iter(answer["results"])
+                merged = [failed[number] if number in failed else next(results) for number in range(len(specs))]
+                client.send({"id": message.get("id"), "ok": {"results": merged}})
+
+            yield from self._commands.spawn(known, client, reply)
+
+        self._loop.do(job())
+
+    def _op_go(self, client: Client, message: Message) -> None:
+        self._commands.go(message["tags"], self._replier(client, message))
+
+    def _op_signal(self, client: Client, message: Message) -> None:
+        self._commands.signal(message["tag"], message["number"])
+        self._replier(client, message)({})
+
+    def _op_stop(self, client: Client, message: Message) -> None:
+        self._commands.stop(message["tag"], message["grace_s"], self._replier(client, message))
+
+    def _op_exits(self, client: Client, message: Message) -> None:
+        commands = [
+            {
+                "tag": command.spec.tag,
+                "node": command.spec.node,
+                "argv": list(command.spec.argv),
+                "pid": command.outer_pid,
+                "start_ticks": command.start_ticks,
+                "started_at": command.started_at,
+                "stderr": command.spec.stderr or command.spec.stdout,
+                "exit": command.exit,
+            }
+            for command in self._commands.all()
+        ]
+        self._replier(client, message)({"commands": commands})
+
+    def _op_watch(self, client: Client, message: Message) -> None:
+        client.watching = True
+        self._replier(client, message)({})
+
+    def _op_listening(self, client: Client, message: Message) -> None:
+        reply = self._replier(client, message)
+        netns_fd = self._network.node_fd(message["node"])
+        watch = PortWatch(self._loop, netns_fd, self._home_fd, message["port"], message["protocol"], lambda: reply({"listening": True}))
+        tag = message.get("tag")
+        command = self._commands.get(tag) if tag else None
+        if command is not None and command.exit is None:
+            self._commands.when_ended(command.spec.tag, lambda: watch.ended(lambda: reply({"listening": False})))
+        elif tag:
+            watch.ended(lambda: reply({"listening": False}))
+            return
+        watch.start()
+
+    def _op_hosts(self, client: Client, message: Message) -> None:
+        write_hosts(message["entries"])
+        self._replier(client, message)({})
+
+    def _op_inventory(self, client: Client, message: Message) -> None:
+        self._replier(client, message)({"places": self._network.inventory()})
+
+    def _op_end(self, client: Client, message: Message) -> None:
+        self._replier(client, message)({})
+        self._loop.stop()
+
+
+def write_hosts(entries: list[tuple[str, list[str]]]) -> None:
+    """Rewrite the run's hosts file in place (it is bind-mounted over /etc/hosts, so it must stay the same file)."""
+    lines = ["127.0.0.1 localhost", "::1 localhost ip6-localhost ip6-loopback"]
+    lines += [f"{address} {' '.join(names)}" for address, names in entries]
+    with open("hosts", "w", encoding="utf-8") as file:
+        file.write("\n".join(lines) + "\n")
