@@ -16,7 +16,7 @@ CONFTEST = Path(__file__).with_name("conftest.py")
 
 def run_suite(folder: Path, text: str, *arguments: str, ci: bool = True) -> tuple[int, str]:
     """Run `text` as a test file beside a copy of our conftest; return pytest's status and output."""
-    (folder / "conftest.py").write_text(CONFTEST.read_text())
+    (folder / "conftest.py").write_text(CONFTEST.read_text().replace("LEAK_GRACE_S: Final = 2.0", "LEAK_GRACE_S: Final = 0.1"))
     (folder / "test_it.py").write_text(text)
     markers = "[pytest]\nmarkers =\n  netns:\n  root:\n  slow:\n  leaves(reason):\n"
     (folder / "pytest.ini").write_text(markers)

@@ -12,7 +12,7 @@ want_tools=${2:-}
 venv=.venv
 PATH=$PATH:/usr/sbin:/sbin # ip lives there, and an ordinary user may not have it
 
-say() { printf '%s\n' "$*" >&2; }
+say() { printf '%s\n' "$@" >&2; }
 die() { say "$@"; exit 1; }
 
 is_new_enough() { "$1" -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null; }
@@ -96,6 +96,8 @@ stamp=$(wanted_stamp)
 python=$venv/bin/python
 is_current "$what" || python=$(choose_python)
 install_packages "$(missing_packages "$python")"
+still=$(missing_packages "$python")
+[ -z "$still" ] || die "Still missing after the installation: $still"
 if ! is_current "$what"; then
     # One at a time: `make -j`, or two people in one tree.
     if command -v flock >/dev/null && [ -z "${NEPI_SETUP_LOCKED:-}" ]; then

@@ -5,7 +5,7 @@
 # As an ordinary user: all that needs no root. Arguments go to pytest.
 set -uo pipefail
 
-work=$(mktemp -d "${TMPDIR:-/tmp}/nepi-test.XXXXXX") || exit 1
+work=$(mktemp -d "${TMPDIR:-/tmp}/nepi.XXXXXX") || exit 1 # short: UNIX sockets lie below it
 trap 'rm -rf "$work"' EXIT
 colour=auto
 [ ! -t 1 ] || colour=yes
@@ -26,7 +26,7 @@ here=(.venv/bin/python -m pytest "--color=$colour")
 
 # nobody gets a home and a scratch folder of its own, and leaves nothing in the tree.
 as_nobody() {
-    local home=$work/nobody
+    local home=$work/n
     [ -d "$home" ] || { mkdir -p "$home/tmp" && chown -R nobody "$home"; }
     chmod 711 "$work"
     setpriv --reuid "$(id -u nobody)" --regid "$(id -g nobody)" --clear-groups \
@@ -64,6 +64,6 @@ fi
 
 printf '\n== summary\n'
 for number in "${!titles[@]}"; do
-    printf '%-24s %s\n' "${titles[number]}" "$(tail -n 1 "$work/log.$number")"
+    printf '%-24s %s\n' "${titles[number]}" "$(tail -n 1 "$work/log.$number" | sed 's/^=* *//; s/ *=*$//')"
 done
 exit "$failed"
