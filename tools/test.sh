@@ -49,7 +49,10 @@ rootless() {
     if ! nobody_can_use "$tree"; then
         tree=$work/copy
         echo "The user nobody cannot use $PWD; testing a copy of it."
-        make_copy && nobody_can_use "$tree" || { echo "The copy cannot be used by nobody either."; return 1; }
+        if ! make_copy || ! nobody_can_use "$tree"; then
+            echo "The copy cannot be used by nobody either."
+            return 1
+        fi
     fi
     (cd "$tree" && as_nobody "${here[@]}" -p no:cacheprovider -m 'netns and not root and not bench' "$@")
 }
