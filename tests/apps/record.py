@@ -3,6 +3,7 @@
 Two namespaces, `left` (10.0.0.1, fd00::1) and `right` (10.0.0.2, fd00::2), joined by two taps and a relay that can drop,
 repeat and damage frames, so that loss and duplicates come out without netem. Standard output and error go to one file for
 each case, as on a host; `index.json` beside them keeps the command and its exit status. Not a test; run by hand.
+The cases of `iperf3-3.17` are for such an iperf3, first in PATH: `PATH=... record.py iperf3-3.17`.
 """
 
 from __future__ import annotations
@@ -200,6 +201,35 @@ CASES: dict[str, Case] = {
     "tcpdump/unwritable": Case(["tcpdump", "-i", "wire", "-w", "/no/such/folder/x.pcap"]),
 }
 
+NEWER = (
+    "tcp",
+    "tcp_reverse",
+    "tcp_bidir",
+    "tcp_parallel",
+    "udp_loss",
+    "udp_reverse_loss",
+    "udp_omit_loss",
+    "udp_bidir_loss",
+    "udp_all_lost",
+)
+NEWER += (
+    "refused",
+    "interrupted",
+    "interrupted_udp",
+    "server_interrupted",
+    "server_died",
+    "at_server_tcp",
+    "at_server_udp_loss",
+    "tcp_omit",
+)
+CASES |= {f"iperf3-3.17/{name}": CASES[f"iperf3/{name}"] for name in NEWER}
+CASES |= {
+    "iperf3-3.17/stream_tcp": Case([*CLIENT, "--json-stream", "-t", "2", "-b", "20M"], SERVER),
+    "iperf3-3.17/stream_interrupted": Case([*CLIENT, "--json-stream", "-t", "9", "-b", "5M"], SERVER, signals=((2.5, INT),)),
+    "iperf3-3.17/stream_killed": Case([*CLIENT, "--json-stream", "-t", "9", "-b", "5M"], SERVER, signals=((2.5, KILL),)),
+    "iperf3-3.17/stream_refused": Case([*CLIENT, "--json-stream", "-t", "9"]),
+}
+
 relay_change: Change = lambda frame: [frame]  # noqa: E731  replaced before each case
 
 
@@ -284,7 +314,8 @@ def main() -> None:
     build()
     index_file = FOLDER / "index.json"
     index = json.loads(index_file.read_text()) if index_file.exists() else {}
-    for name in sys.argv[1:] or CASES:
+    asked = sys.argv[1:] or ["ping", "iperf3", "tcpdump"]
+    for name in [name for name in CASES if name in asked or name.partition("/")[0] in asked]:
         index[name] = record(name, CASES[name])
         print(name, index[name]["status"], flush=True)
     index_file.write_text("{\n" + ",\n".join(f"  {json.dumps(k)}: {json.dumps(index[k])}" for k in sorted(index)) + "\n}\n")
