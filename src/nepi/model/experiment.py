@@ -84,7 +84,21 @@ def _resource_record(one: ResourceDescription) -> dict[str, Any]:
     return record
 
 
+_KINDS: dict[str, type] = {
+    "guid": int,
+    "type": str,
+    "name": str,
+    "attributes": dict,
+    "connections": list,
+    "conditions": list,
+    "traces": list,
+}
+
+
 def _resource_from(record: dict[str, Any]) -> ResourceDescription:
+    for key, kind in _KINDS.items():
+        if not isinstance(record.get(key, kind()), kind):
+            raise BadValueError(f"damaged description: {key!r} of resource {record.get('name')!r} is {record[key]!r}")
     return ResourceDescription(
         guid=record["guid"],
         rtype=record["type"],

@@ -8,9 +8,10 @@ from __future__ import annotations
 
 from bisect import bisect_right
 from collections.abc import Iterable, Iterator, Sequence
+from itertools import pairwise
 
 from nepi.errors import BadValueError
-from nepi.model.addressing import BITS, Address, Subnet, interface_address, parse_subnet
+from nepi.model.addressing import BITS, Address, Subnet, interface_address, parse_address, parse_subnet
 from nepi.plan.graph import Graph
 from nepi.plan.topology import Port, Topology
 
@@ -101,7 +102,10 @@ def _recall(topology: Topology) -> None:
 
 def _from_text(text: str) -> Address:
     ip, _, prefix = text.partition("/")
-    return interface_address(ip, prefix)
+    if ":" in ip:
+        return Address(*parse_address(ip), int(prefix))
+    first, second, third, fourth = ip.split(".")
+    return Address(4, int(first) << 24 | int(second) << 16 | int(third) << 8 | int(fourth), int(prefix))
 
 
 def _bases(graph: Graph, networks: Sequence[str]) -> list[Subnet]:
@@ -217,45 +221,49 @@ def _free_hosts(subnets: list[Subnet], used: set[int]) -> Iterator[Address]:
 def _check_clashes(graph: Graph, topology: Topology) -> None:
     """Find addresses that a domain has twice, and subnets of different domains that one node cannot tell apart."""
     for ports in topology.domains:
-        owners: dict[tuple[int, int], Port] = {}
-        for port in ports:
-            for address in port.addresses:
-                other = owners.setdefault(address[:2], port)
-                if other is not port:
-                    graph.mistake(
-                        port.owner,
-                        f"has the address {address.text} in {graph.place(port.node)}, which {graph.place(other.node)} has, too, "
-                        "on the same network: take another one",
-                    )
+        _check_domain(graph, ports)
     for node, ports in topology.by_node.items():
         if len(ports) > 1 and not ports[0].on_switch:
             _check_node(graph, node, ports)
 
 
+def _check_domain(graph: Graph, ports: list[Port]) -> None:
+    owners: dict[tuple[int, int], Port] = {}
+    for port in ports:
+        for address in port.addresses:
+            other = owners.setdefault(address[:2], port)
+            if other is not port:
+                graph.mistake(
+                    port.owner,
+                    f"has the address {address.text} in {graph.place(port.node)}, which {graph.place(other.node)} has, too, "
+                    "on the same network: take another one",
+                )
+    subnets = sorted({one.subnet for port in ports for one in port.addresses})
+    for first, second in pairwise(subnets):
+        if first.overlaps(second):
+            graph.warn(ports[0].medium, f"joins interfaces of different prefixes ({first} and {second}): some may not answer each other")
+
+
 def _check_node(graph: Graph, node: int, ports: list[Port]) -> None:
-    ranges = sorted({(one.version, one.subnet.first, one.subnet.last, port.domain) for port in ports for one in port.addresses})
-    reach = ranges[0] if ranges else None
-    for entry in ranges[1:]:
-        assert reach is not None
-        if entry[0] == reach[0] and entry[1] <= reach[2] and entry[3] != reach[3]:
-            subnets = sorted({str(one.subnet) for port in ports for one in port.addresses if _range(one) in (entry[:3], reach[:3])})
-            names = [port.ifname for port in ports if {_range(one) for one in port.addresses} & {entry[:3], reach[:3]}]
-            graph.mistake(
-                node,
-                f"has overlapping subnets ({', '.join(subnets)}) on separate networks ({', '.join(names)}), so it cannot tell "
-                "where to send: use other addresses on one of them",
-            )
-        if entry[0] != reach[0] or entry[2] > reach[2]:
-            reach = entry
-
-
-def _range(address: Address) -> tuple[int, int, int]:
-    return address.version, address.subnet.first, address.subnet.last
+    """Find subnets that overlap although they belong to different domains."""
+    spans = sorted([(one.subnet, port.domain, port.ifname) for port in ports for one in port.addresses])
+    reach: tuple[Subnet, int, str] | None = None
+    for span in spans:
+        if reach is not None and span[0].overlaps(reach[0]):
+            if span[1] != reach[1]:
+                graph.mistake(
+                    node,
+                    f"has overlapping subnets on separate networks, {reach[0]} on {reach[2]} and {span[0]} on {span[2]}, "
+                    "so it cannot tell where to send: use other addresses on one of them",
+                )
+            if span[0].last <= reach[0].last:
+                continue
+        reach = span
 
 
 def _introduce(graph: Graph, ports: list[Port]) -> None:
     """Give the ports of a domain permanent entries for each other, unless there are too many of them."""
-    if all(port.planned is not None for port in ports):
+    if all(port.planned is not None and len(port.planned.given) == len(port.given) for port in ports):
         return
     if len(ports) > NEIGHBOURS:
         limit = graph.limit(ports[0].node, "neighbour_table", len(ports))

@@ -123,6 +123,16 @@ def _check_watched(graph: Graph, one: ResourceDescription, condition: Condition)
             _check_watched(graph, one, part)
 
 
+def check_applications(graph: Graph) -> None:
+    """Find applications that are on several nodes."""
+    rtypes = {rtype for rtype, spec in graph.specs.items() if spec.role == "application"}
+    for one in graph.new:
+        if one.rtype in rtypes and len(graph.peers(one.guid)) > 1:
+            nodes = graph.peers_of_role(one.guid, "node")
+            if len(nodes) > 1:
+                graph.mistake(one.guid, f"is connected to {len(nodes)} nodes ({graph.names(nodes)}): an application runs on one")
+
+
 def check_tools(graph: Graph) -> None:
     """Find programs that new resources need and that their backend's facts say are missing: one mistake for each program."""
     first: dict[str, ResourceDescription] = {}
@@ -139,10 +149,10 @@ def check_tools(graph: Graph) -> None:
                 users.setdefault((spec.backend, tool), []).append(rtype)
     for (backend, tool), rtypes in users.items():
         count = sum(counts[rtype] for rtype in rtypes)
-        more = f" and {count - 1} more" if count > 1 else ""
+        need = f"and {count - 1} more need" if count > 1 else "needs"
         package = graph.facts[backend].get("packages", {}).get(tool, "")
         remedy = f"apt install {package}" if package else "install it, or put it on the PATH"
-        graph.mistakes.append(f"{graph.place(first[rtypes[0]].guid)}{more} needs the program {tool!r}, which is missing: {remedy}")
+        graph.mistakes.append(f"{graph.place(first[rtypes[0]].guid)} {need} the program {tool!r}, which is missing: {remedy}")
 
 
 def check_by_type(graph: Graph) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 from nepi.errors import PlanError
@@ -52,6 +53,7 @@ def plan(
     references = checks.check_references(graph)
     checks.check_traces(graph)
     checks.check_conditions(graph)
+    checks.check_applications(graph)
     needs = resolve_needs(graph)
     order = deployment_order(graph, needs)
     topology = find_topology(graph)
@@ -70,7 +72,7 @@ def plan(
 def _assemble(
     graph: Graph, order: list[int], needs: Mapping[int, Needs], topology: Topology, values: Mapping[int, Mapping[str, Any]]
 ) -> Plan:
-    earlier = graph.earlier
+    earlier = _still_there(graph)
     written: dict[int, InterfacePlan] = {}
     interfaces = {guid: tuple([_written(port, written) for port in topology.ends[guid]]) for guid in sorted(topology.ends)}
     nodes = graph.of_role("node")
@@ -82,6 +84,19 @@ def _assemble(
         node_addresses={one.guid: _texts(topology.by_node.get(one.guid, ())) for one in nodes},
         values={**earlier.values, **values},
         warnings=tuple(dict.fromkeys((*earlier.warnings, *graph.warnings))),
+    )
+
+
+def _still_there(graph: Graph) -> Plan:
+    """Return the earlier plan without resources that were removed since."""
+    earlier, resources = graph.earlier, graph.resources
+    if all(guid in resources for guid in earlier.order):
+        return earlier
+    return replace(
+        earlier,
+        order=tuple(guid for guid in earlier.order if guid in resources),
+        needs={guid: needs for guid, needs in earlier.needs.items() if guid in resources},
+        values={guid: values for guid, values in earlier.values.items() if guid in resources},
     )
 
 

@@ -144,4 +144,5 @@ class Graph:
 
     def limit(self, guid: int, key: str, default: int) -> int:
         """Return a limit of the world that a resource is in."""
-        return int(self.facts.get(self.spec(guid).backend, {}).get(key, default))
+        limit = self.facts.get(self.spec(guid).backend, {}).get(key)
+        return default if limit is None else int(limit)

@@ -6,7 +6,8 @@ from collections.abc import Mapping
 from typing import Any
 
 from nepi.errors import BadValueError
-from nepi.model.addressing import Subnet, network, parse_address
+from nepi.model.addressing import BITS, Address, Subnet, network, parse_address
+from nepi.model.attributes import Reference
 from nepi.model.experiment import ResourceDescription
 from nepi.plan.graph import Graph
 from nepi.plan.references import AddressBook
@@ -19,14 +20,16 @@ def check_routes(graph: Graph, topology: Topology, book: AddressBook, values: Ma
     holders = {(address.version, address.value) for ports in topology.by_node.values() for port in ports for address in port.addresses}
     for one in graph.of_role("route"):
         node = _node_of(graph, book, one)
-        route = _parse(graph, one, values.get(one.guid, {}))
+        route = _parse(graph, one, values.get(one.guid) or graph.earlier.values.get(one.guid, {}))
         if node is None or route is None:
             continue
         destination, hop = route
         other = known.setdefault((node, destination), one)
         if other is not one:
             graph.mistake(one.guid, f"is a second route to {destination} in {graph.place(node)}, besides {other.name!r}: take one away")
-        _check_hop(graph, topology, one, node, hop, holders)
+        if hop[:2] not in holders and graph.is_new(one.guid):
+            graph.warn(one.guid, f"has nexthop {hop.text}, which is no address of any node of this experiment")
+        _check_hop(graph, topology, one, node, hop)
 
 
 def _node_of(graph: Graph, book: AddressBook, one: ResourceDescription) -> int | None:
@@ -37,39 +40,40 @@ def _node_of(graph: Graph, book: AddressBook, one: ResourceDescription) -> int |
     return book.node_of(found[0])
 
 
-def _parse(graph: Graph, one: ResourceDescription, values: Mapping[str, Any]) -> tuple[Subnet, tuple[int, int]] | None:
+def _parse(graph: Graph, one: ResourceDescription, values: Mapping[str, Any]) -> tuple[Subnet, Address] | None:
     """Return the network and the next hop that a route's attributes say, or None after a mistake."""
     where, prefix, hop = (values.get(name, graph.value(one.guid, name)) for name in ("network", "prefix", "nexthop"))
+    if isinstance(hop, Reference):
+        return None  # to something without an address, which was said
     try:
         if hop is None:
             raise BadValueError("nexthop is missing: the address of the router, in a subnet that the node has an interface in")
-        address = parse_address(hop)
-        if where is None:
-            raise BadValueError("network is missing: write 'default', or a network and its prefix")
-        if where == "default":
-            destination = Subnet(address[0], 0, 0)
-        else:
-            destination = network(where, 0 if prefix is None and str(where) in ("0.0.0.0", "::") else prefix)
-        if destination.version != address[0]:
-            raise BadValueError(f"network {where!r} is IPv{destination.version}, but nexthop {hop!r} is IPv{address[0]}")
+        version, value = parse_address(hop)
+        destination = _destination(where, prefix, version)
+        if destination.version != version:
+            raise BadValueError(f"network {where!r} is IPv{destination.version}, but nexthop {hop!r} is IPv{version}")
     except BadValueError as error:
         graph.mistake(one.guid, f"has a wrong value: {error}")
         return None
-    return destination, address
+    return destination, Address(version, value, BITS[version])
 
 
-def _check_hop(
-    graph: Graph, topology: Topology, one: ResourceDescription, node: int, hop: tuple[int, int], holders: set[tuple[int, int]]
-) -> None:
+def _destination(where: object, prefix: object, version: int) -> Subnet:
+    """Return the network of a route; "default" is of the next hop's IP version."""
+    if where is None:
+        raise BadValueError("network is missing: write 'default', or a network and its prefix")
+    if where == "default":
+        return Subnet(version, 0, 0)
+    return network(where, 0 if prefix is None and where in ("0.0.0.0", "::") else prefix)
+
+
+def _check_hop(graph: Graph, topology: Topology, one: ResourceDescription, node: int, hop: Address) -> None:
     own = [address for port in topology.by_node.get(node, ()) for address in port.addresses]
-    hop_text = graph.value(one.guid, "nexthop") if isinstance(graph.value(one.guid, "nexthop"), str) else "that"
-    if hop in [address[:2] for address in own]:
-        graph.mistake(one.guid, f"has nexthop {hop_text}, which is an address of {graph.place(node)} itself: name the next router")
-    elif not any(address.subnet.contains(*hop) for address in own):
-        subnets = ", ".join(dict.fromkeys(str(address.subnet) for address in own if address.version == hop[0])) or "none"
+    if any(address[:2] == hop[:2] for address in own):
+        graph.mistake(one.guid, f"has nexthop {hop.text}, which is an address of {graph.place(node)} itself: name the next router")
+    elif not any(address.subnet.contains(hop.version, hop.value) for address in own):
+        subnets = ", ".join(dict.fromkeys(str(address.subnet) for address in own if address.version == hop.version)) or "none"
         graph.mistake(
             one.guid,
-            f"has nexthop {hop_text}, which is in no subnet of {graph.place(node)} ({subnets}): name a router that it reaches directly",
+            f"has nexthop {hop.text}, which is in no subnet of {graph.place(node)} ({subnets}): name a router that it reaches directly",
         )
-    elif hop not in holders and graph.is_new(one.guid):
-        graph.warn(one.guid, f"has nexthop {hop_text}, which is no address of any node of this experiment")
