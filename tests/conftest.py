@@ -119,23 +119,24 @@ def leaves_nothing(request: pytest.FixtureRequest) -> Generator[None]:
     before = what_is_open(wide=wide)
     yield
     deadline = time.monotonic() + LEAK_GRACE_S
-    while left := what_is_open(wide=wide) - before:
+    while left := {what: more for what, more in what_is_open(wide=wide).items() if what not in before}:
         gc.collect()
         if time.monotonic() > deadline:
-            pytest.fail("left behind:\n" + "\n".join(f"  {line}" for line in sorted(left)))
+            pytest.fail("left behind:\n" + "\n".join(f"  {what} {more}" for what, more in sorted(left.items())))
         threading.Event().wait(0.01)
 
 
-def what_is_open(*, wide: bool) -> set[str]:
-    """Describe, one line each, everything that this process holds or started; `wide` looks at the machine too."""
-    lines = {f"thread {thread.name} ({thread.ident})" for thread in threading.enumerate()}
-    lines |= {f"file {entry} -> {target}" for entry, target in open_files()}
-    lines |= {f"process {pid} {command_of(pid)}" for pid in (session_processes() if wide else children())}
+def what_is_open(*, wide: bool) -> dict[str, str]:
+    """Return everything that this process holds or started, with a word on each; `wide` looks at the machine too."""
+    found = {f"thread {thread.ident}": thread.name for thread in threading.enumerate()}
+    found |= {f"file {entry} -> {target}": "" for entry, target in open_files()}
+    # What a process is called may change while it lives; that is why its name is no part of what is compared.
+    found |= {f"process {pid}": command_of(pid) for pid in (session_processes() if wide else children())}
     if wide:
-        lines |= {f"interface {path.name}" for path in Path("/sys/class/net").iterdir()}
+        found |= {f"interface {path.name}": "" for path in Path("/sys/class/net").iterdir()}
         named = Path("/run/netns")
-        lines |= {f"namespace {path.name}" for path in named.iterdir()} if named.is_dir() else set()
-    return lines
+        found |= {f"namespace {path.name}": "" for path in named.iterdir()} if named.is_dir() else {}
+    return found
 
 
 def open_files() -> list[tuple[str, str]]:

@@ -61,7 +61,9 @@ def test_file(): held.append(open('/dev/null'))
 def test_child(): held.append(subprocess.Popen(['sleep', '5']))
 @pytest.mark.slow
 def test_detached():
-    subprocess.run(['sh', '-c', 'setsid sleep 5 >/dev/null 2>&1 &'], check=True)
+    script = 'setsid sh -c "echo up; exec >/dev/null 2>&1; sleep 5; :" &'
+    with subprocess.Popen(['sh', '-c', script], stdout=subprocess.PIPE) as shell:
+        assert shell.stdout.readline() == b'up\\n'
 def test_thread(): threading.Thread(target=time.sleep, args=(5,), daemon=True, name='forgotten').start()
 @pytest.mark.leaves('on purpose')
 def test_meant(): held.append(open('/dev/null'))
@@ -73,5 +75,5 @@ def test_what_a_test_leaves_behind_is_named(tmp_path: Path) -> None:
     status, output = run_suite(tmp_path, LEAKS)
     assert status == 1
     assert "6 passed, 4 errors" in output
-    for line in ("-> /dev/null", "sleep 5", "thread forgotten"):
+    for line in ("-> /dev/null", " sleep 5", " sh -c echo up", " forgotten"):
         assert line in output
