@@ -93,9 +93,3 @@ class PortWatch:
                     if len(fields) > 3 and fields[1].endswith(wanted) and fields[3] == f"{self._state:02X}":
                         return True
         return False
-
-    def ended(self, tell: Callable[[], None]) -> None:
-        """The process that was to listen has ended: unless it was seen listening, stop and tell."""
-        if not self._closed:
-            self.close()
-            tell()

@@ -202,8 +202,9 @@ class Network:
 
     def _veth(self, step: Step, number: int, batch: _Batch) -> dict[str, Any]:
         first, second = step["ends"]
+        swapped = False
         if self._place(second["place"]).bridge is not None:
-            first, second = second, first
+            first, second, swapped = second, first, True
         a, b = self._place(first["place"]), self._place(second["place"])
         for place, end in ((a, first), (b, second)):
             self._check_new(place, end.get("ifname"))
@@ -221,7 +222,7 @@ class Network:
                 batch.plan.add(place.socket, (place.fd,), requests.address(interface.index, value), number)
             if not end.get("offloads", True):
                 batch.afterwards.append((number, _in_namespace(place.fd, self._kernel_name(place, interface))))
-        return {"ifnames": {end["place"]: i.ifname for end, i in ((first, one), (second, two))}}
+        return {"ifnames": [two.ifname, one.ifname] if swapped else [one.ifname, two.ifname]}
 
     def _check_new(self, place: Place, ifname: str | None) -> None:
         if ifname is not None and not 0 < len(ifname.encode()) < 16:

@@ -92,13 +92,14 @@ class Server:
         self._network = Network()
         self._commands = Commands(self._loop, around, own_proc=features["own_proc"], tell=self._tell)
         self._clients: set[Client] = set()
+        self._watches: dict[tuple[Client, int], PortWatch] = {}
         self._listener = listener
         listener.setblocking(False)
         self._loop.watch(listener.fileno(), self._accept)
         self._loop.when_idle(lambda: self._network.empty_trash() if self._network.has_trash else None)
         self._ops: dict[str, Callable[[Client, Message], None]] = {
             name: getattr(self, f"_op_{name}")
-            for name in ("hello", "batch", "spawn", "go", "signal", "stop", "exits", "watch", "listening", "hosts", "inventory", "end")
+            for name in ("hello", "batch", "spawn", "go", "signal", "stop", "exits", "watch", "listening", "unlisten", "hosts", "inventory", "end")
         }
 
     def run(self) -> None:
@@ -125,6 +126,8 @@ class Server:
     def _gone(self, client: Client) -> None:
         self._clients.discard(client)
         self._commands.abandon(client)
+        for key in [key for key in self._watches if key[0] is client]:
+            self._watches.pop(key).close()
 
     def _take(self, client: Client, message: Message) -> None:
         try:
@@ -236,17 +239,35 @@ class Server:
         self._replier(client, message)({})
 
     def _op_listening(self, client: Client, message: Message) -> None:
-        reply = self._replier(client, message)
+        key = (client, message["id"])
+
+        def answer(listening: bool) -> None:
+            if self._watches.pop(key, None) is not None:
+                client.send({"id": message["id"], "ok": {"listening": listening}})
+
         netns_fd = self._network.node_fd(message["node"])
-        watch = PortWatch(self._loop, netns_fd, self._home_fd, message["port"], message["protocol"], lambda: reply({"listening": True}))
         tag = message.get("tag")
         command = self._commands.get(tag) if tag else None
-        if command is not None and command.exit is None:
-            self._commands.when_ended(command.spec.tag, lambda: watch.ended(lambda: reply({"listening": False})))
-        elif tag:
-            watch.ended(lambda: reply({"listening": False}))
+        watch = PortWatch(self._loop, netns_fd, self._home_fd, message["port"], message["protocol"], lambda: answer(True))
+        self._watches[key] = watch
+        if tag and (command is None or command.exit is not None):
+            watch.close()
+            answer(False)
             return
+        if command is not None:
+            
+            def ended() -> None:
+                watch.close()
+                answer(False)
+
+            self._commands.when_ended(command.spec.tag, ended)
         watch.start()
+
+    def _op_unlisten(self, client: Client, message: Message) -> None:
+        watch = self._watches.pop((client, message["of"]), None)
+        if watch is not None:
+            watch.close()
+        self._replier(client, message)({})
 
     def _op_hosts(self, client: Client, message: Message) -> None:
         write_hosts(message["entries"])

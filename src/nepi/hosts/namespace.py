@@ -1,0 +1,499 @@
+"""A run's session on the namespaces of this machine: nodes, switches, links and commands, through the run's agent.
+
+What is asked for within one turn of the event loop is done together: one ledger transaction, one message.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import errno
+import itertools
+import os
+import secrets
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import Any, Self
+
+from nepi.errors import CommandError, ConnectError, DeadlineError, ResourceError
+from nepi.execution.ledger import Ledger, Thing
+from nepi.execution.process_identity import ProcessIdentity, boot_id
+from nepi.hosts.agent.queues import Shape
+from nepi.hosts.agent_client import AgentConnection, Message
+from nepi.hosts.agent_start import start_agent
+from nepi.hosts.batching import Batcher
+from nepi.hosts.namespace_host import CommandRequest, NamespaceHost, NamespaceProcess
+
+__all__ = ["NamespaceSession", "Shape", "VethEnd"]
+
+STEPS_AT_ONCE = 5000
+# Each command that waits at its gate is a Python process for a moment.
+COMMANDS_AT_ONCE = 64
+END_DEADLINE_S = 10.0
+
+
+@dataclass(frozen=True, slots=True)
+class VethEnd:
+    """One end of a link.
+
+    Attributes:
+        place: name of the node or switch.
+        ifname: at most 15 characters, unique in its place; None lets the agent choose (`p<number>`).
+        mac: like "02:00:00:00:00:01"; None lets the kernel choose.
+        mtu: bytes; None for 1500.
+        addresses: with prefix, like "10.0.0.1/24"; IPv6 ones are usable at once.
+        offloads: whether packets may be joined (tso, gso, gro); `shape` turns that off by itself.
+    """
+
+    place: str
+    ifname: str | None = None
+    mac: str | None = None
+    mtu: int | None = None
+    up: bool = True
+    addresses: tuple[str, ...] = ()
+    offloads: bool = True
+
+    def to_json(self) -> Message:
+        """Return what the agent is sent: what differs from the defaults."""
+        step: Message = {"place": self.place}
+        if self.ifname is not None:
+            step["ifname"] = self.ifname
+        if self.mac is not None:
+            step["mac"] = self.mac
+        if self.mtu is not None:
+            step["mtu"] = self.mtu
+        if not self.up:
+            step["up"] = False
+        if self.addresses:
+            step["addresses"] = self.addresses
+        if not self.offloads:
+            step["offloads"] = False
+        return step
+
+
+@dataclass(slots=True)
+class _Asked:
+    """A step on its way: what is recorded before, and what is taken out of the ledger after."""
+
+    step: Message
+    what: str
+    place: str
+    thing: Thing | None = None
+    forget: list[int] = field(default_factory=list)
+    row: int = 0
+
+
+class NamespaceSession:
+    """The namespaces, links and commands of one run. Methods are called on one event loop; any order, any number at once.
+
+    Attributes:
+        run_dir: the run's folder; the agent's socket, log and `exits.jsonl` lie there.
+        identity: the agent's process.
+        features: what the agent said of itself ("rootless", "own_proc", "hosts", "nofile").
+        lost: done, with the reason, when the agent has ended without being asked to.
+        ending: set it when everything is about to be given back: links and nodes then go together with the agent, at
+            `close`, instead of one by one.
+    """
+
+    def __init__(
+        self, run_dir: Path, ledger: Ledger, row: int, identity: ProcessIdentity, features: Message, connection: AgentConnection
+    ) -> None:
+        self.run_dir = run_dir
+        self.identity = identity
+        self.features = features
+        self.connection = connection
+        self.ending = False
+        self.lost: asyncio.Future[str] = asyncio.get_running_loop().create_future()
+        self._ledger = ledger
+        self._rows: dict[tuple[str, ...], int] = {("agent",): row}
+        self._held = {"agent": identity.to_json()}
+        self._fds: dict[str, int] = {}
+        self._processes: dict[str, NamespaceProcess] = {}
+        self._over: list[int] = []
+        self._tags = (f"{secrets.token_hex(3)}.{number}" for number in itertools.count(1))
+        self._steps: Batcher[_Asked, Message] = Batcher(self._do_steps, size=STEPS_AT_ONCE)
+        self._spawns: Batcher[CommandRequest, NamespaceProcess] = Batcher(self._do_spawns, size=COMMANDS_AT_ONCE)
+        self._gone = asyncio.Event()
+        self._closing = False
+        self._pidfd = identity.open()
+        if self._pidfd is None:
+            self._agent_gone()
+        else:
+            asyncio.get_running_loop().add_reader(self._pidfd, self._agent_gone)
+
+    # -- life
+
+    @classmethod
+    async def open(cls, run_dir: Path, ledger: Ledger, rootless: bool | None = None) -> Self:
+        """Start the run's agent and connect to it.
+
+        Args:
+            run_dir: an existing folder; one agent for each.
+            rootless: None chooses by the rights that this process has.
+
+        Raises:
+            ConnectError: namespaces cannot be made here; the message says what to do.
+        """
+        run_dir = run_dir.absolute()
+        row, identity, features = await start_agent(run_dir, ledger, rootless=rootless)
+        try:
+            return await cls._connect(run_dir, ledger, row, identity, features)
+        except BaseException:
+            identity.kill()
+            ledger.forget([row])
+            raise
+
+    @classmethod
+    async def attach(cls, run_dir: Path, ledger: Ledger) -> Self:
+        """Connect to the agent of a run that lives on without its controller.
+
+        Raises:
+            ConnectError: the agent is gone.
+        """
+        run_dir = run_dir.absolute()
+        rows = ledger.rows()
+        for row in rows:
+            identity = ProcessIdentity.from_json(row.identity) if row.kind == "agent" else None
+            if identity is not None and identity.is_alive():
+                session = await cls._connect(run_dir, ledger, row.id, identity, {})
+                break
+        else:
+            raise ConnectError(f"the namespace agent of {run_dir} is gone: its namespaces and commands have ended with it", backend="netns")
+        await session._take_up()
+        for row in rows:
+            if row.kind == "netns":
+                session._rows["place", row.identity["name"]] = row.id
+            elif row.kind == "link":
+                for place, ifname in row.identity["ends"]:
+                    session._rows["link", place, ifname] = row.id
+            elif row.kind == "process":
+                session._rows["process", row.identity["tag"]] = row.id
+        session._forget_ended()
+        return session
+
+    @classmethod
+    async def _connect(cls, run_dir: Path, ledger: Ledger, row: int, identity: ProcessIdentity, features: Message) -> Self:
+        events: list[Message] = []
+        connection = await AgentConnection.open(run_dir, events.append)
+        try:
+            features = features or await connection.request("hello")
+            await connection.request("watch")
+        except BaseException:
+            connection.close()
+            raise
+        session = cls(run_dir, ledger, row, identity, features, connection)
+        connection.on_event(session._take_event)
+        connection.lost.add_done_callback(lambda lost: session._connection_lost(lost.result()))
+        for event in events:
+            session._take_event(event)
+        return session
+
+    async def _take_up(self) -> None:
+        answer = await self.connection.request("inventory")
+        self._fds = {name: place["fd"] for name, place in answer["places"].items() if not place["switch"]}
+        commands = await self.connection.request("exits")
+        for known in commands["commands"]:
+            identity = ProcessIdentity(known["pid"], known["start_ticks"], boot_id())
+            process = NamespaceProcess(self, known["tag"], known["node"], tuple(known["argv"]), identity, Path(known["stderr"]))
+            process.started_at = known["started_at"]
+            self._processes[process.tag] = process
+            if known["exit"] is not None:
+                process.ended(known["exit"])
+
+    async def close(self) -> None:
+        """End the agent and everything in it, wait until it is gone, and take it out of the ledger. Harmless when done.
+
+        Raises:
+            DeadlineError: it is still there; its rows stay in the ledger.
+        """
+        self._closing = True
+        if not self._gone.is_set():
+            self.connection.request("end").add_done_callback(lambda done: done.cancelled() or done.exception())
+            try:
+                async with asyncio.timeout(END_DEADLINE_S):
+                    await self._gone.wait()
+            except TimeoutError:
+                self.identity.kill(0.0)
+                try:
+                    async with asyncio.timeout(END_DEADLINE_S):
+                        await self._gone.wait()
+                except TimeoutError:
+                    raise DeadlineError(f"the namespace agent (pid {self.identity.pid}) cannot be killed", backend="netns") from None
+        self.connection.close()
+        self._ledger.forget({*self._rows.values(), *self._over})
+        self._rows.clear()
+        self._over.clear()
+
+    def detach(self) -> None:
+        """Let go of the agent without ending anything: the run lives on, for `attach` or `collect`."""
+        self._closing = True
+        if self._pidfd is not None:
+            asyncio.get_running_loop().remove_reader(self._pidfd)
+            os.close(self._pidfd)
+            self._pidfd = None
+        self.connection.close("detached")
+
+    # -- network
+
+    async def node(
+        self, name: str, *, forward: bool = False, sysctls: Mapping[str, str] | None = None, owner: int = 0
+    ) -> NamespaceHost:
+        """Make a node: a network namespace with its loopback up.
+
+        Args:
+            name: unique among nodes and switches of the run.
+            forward: whether it passes packets on (a router), IPv4 and IPv6.
+            sysctls: like {"net.ipv4.tcp_congestion_control": "cubic"}.
+            owner: guid of the resource, for the ledger.
+        """
+        step: Message = {"do": "node", "name": name}
+        if forward:
+            step["forward"] = True
+        if sysctls:
+            step["sysctls"] = dict(sysctls)
+        thing = Thing("netns", {"name": name, **self._held}, owner)
+        asked = _Asked(step, f"make node {name!r}", name, thing)
+        answer = await self._steps.add(asked)
+        self._fds[name] = answer["fd"]
+        self._rows["place", name] = asked.row
+        return NamespaceHost(self, name, owner=owner)
+
+    async def switch(self, name: str, *, owner: int = 0) -> None:
+        """Make a switch: a bridge without spanning tree."""
+        asked = _Asked({"do": "switch", "name": name}, f"make switch {name!r}", name, Thing("netns", {"name": name, **self._held}, owner))
+        await self._steps.add(asked)
+        self._rows["place", name] = asked.row
+
+    async def veth(self, first: VethEnd, second: VethEnd, *, owner: int = 0) -> tuple[str, str]:
+        """Make a link between two nodes, or a node and a switch, or two switches; return the interfaces' names."""
+        ends = [[end.place, end.ifname] for end in (first, second)]
+        what = f"link {first.place!r} and {second.place!r}"
+        step = {"do": "veth", "ends": [first.to_json(), second.to_json()]}
+        asked = _Asked(step, what, first.place, Thing("link", {"ends": ends, **self._held}, owner))
+        answer = await self._steps.add(asked)
+        names: tuple[str, str] = tuple(answer["ifnames"])
+        for end, ifname in zip((first, second), names, strict=True):
+            self._rows["link", end.place, ifname] = asked.row
+        return names
+
+    async def shape(self, place: str, ifname: str, shape: Shape | None) -> None:
+        """Make the frames that leave by an interface behave as `shape` says, and in no other way; None removes it."""
+        await self._step("shape", f"shape {place}:{ifname}", place, ifname=ifname, shape=None if shape is None else asdict(shape))
+
+    async def reshape(self, place: str, ifname: str, **changes: float | int | None) -> Shape | None:
+        """Change some properties of an interface's shape and leave the others; return the whole."""
+        answer = await self._step("shape", f"shape {place}:{ifname}", place, ifname=ifname, shape=changes, replace=False)
+        return Shape(**answer["shape"]) if answer.get("shape") else None
+
+    async def set_link(
+        self, place: str, ifname: str, *, up: bool | None = None, mtu: int | None = None, mac: str | None = None
+    ) -> None:
+        """Change an interface; None leaves a property as it is."""
+        await self._step("set", f"set {place}:{ifname}", place, ifname=ifname, up=up, mtu=mtu, mac=mac)
+
+    async def address(self, place: str, ifname: str, address: str, *, delete: bool = False) -> None:
+        """Add or delete an address with prefix."""
+        what = f"{'delete' if delete else 'add'} address {address} on {place}:{ifname}"
+        await self._step("address", what, place, ifname=ifname, address=address, delete=delete)
+
+    async def route(
+        self,
+        node: str,
+        to: str,
+        *,
+        via: str | None = None,
+        ifname: str | None = None,
+        metric: int | None = None,
+        onlink: bool = False,
+        delete: bool = False,
+    ) -> None:
+        """Add or delete a route; "0.0.0.0/0" and "::/0" are the default ones."""
+        what = f"{'delete' if delete else 'add'} route to {to} on {node!r}"
+        await self._step("route", what, node, to=to, via=via, ifname=ifname, metric=metric, onlink=onlink, delete=delete)
+
+    async def neighbours(self, node: str, ifname: str, entries: Iterable[tuple[str, str]], *, delete: bool = False) -> None:
+        """Add or delete permanent neighbours: pairs of IP and MAC address."""
+        await self._step("neighbours", f"neighbours of {node}:{ifname}", node, ifname=ifname, entries=list(entries), delete=delete)
+
+    async def delete_link(self, place: str, ifname: str) -> None:
+        """Delete a link by one of its ends; at once no packet passes any more."""
+        if self.ending:
+            return
+        row = self._rows.get(("link", place, ifname))
+        await self._step("delete_link", f"delete link {place}:{ifname}", place, forget=row, ifname=ifname)
+        self._rows = {key: number for key, number in self._rows.items() if number != row}
+
+    async def close_node(self, name: str) -> None:
+        """Delete a node with its links, and kill the commands in it."""
+        await self._close_place("close_node", name)
+        self._fds.pop(name, None)
+
+    async def close_switch(self, name: str) -> None:
+        """Delete a switch with its links."""
+        await self._close_place("close_switch", name)
+
+    async def _close_place(self, do: str, name: str) -> None:
+        if self.ending:
+            return
+        rows = {number for key, number in self._rows.items() if key[1:2] == (name,) and key[0] in ("place", "link")}
+        asked = _Asked({"do": do, "name": name}, f"delete {name!r}", name, forget=sorted(rows))
+        await self._steps.add(asked)
+        self._rows = {key: number for key, number in self._rows.items() if number not in rows}
+
+    async def hosts(self, entries: Sequence[tuple[str, Sequence[str]]]) -> None:
+        """Say which names every command resolves: pairs of address and names, beside localhost."""
+        await self.connection.request("hosts", entries=[[address, list(names)] for address, names in entries])
+
+    def host(self, node: str, *, owner: int = 0) -> NamespaceHost:
+        """Return a node of this session as a host."""
+        if node not in self._fds:
+            raise ResourceError(f"no node {node!r} in this run", resource=node, backend="netns")
+        return NamespaceHost(self, node, owner=owner)
+
+    @property
+    def nodes(self) -> list[str]:
+        """The names of the nodes."""
+        return list(self._fds)
+
+    @property
+    def processes(self) -> dict[str, NamespaceProcess]:
+        """The commands that are known, by tag; those of an earlier controller too, after `attach`."""
+        return dict(self._processes)
+
+    async def _step(self, do: str, what: str, place: str, *, forget: int | None = None, **fields: Any) -> Message:
+        asked = _Asked({"do": do, "place": place, **fields}, what, place, forget=[forget] if forget else [])
+        return await self._steps.add(asked)
+
+    async def _do_steps(self, batch: list[_Asked]) -> list[Message | Exception]:
+        recorded = [asked for asked in batch if asked.thing is not None]
+        for asked, row in zip(recorded, self._ledger.intend([asked.thing for asked in recorded if asked.thing]), strict=True):
+            asked.row = row
+        reply = await self.connection.request("batch", steps=[asked.step for asked in batch])
+        results: list[Message | Exception] = []
+        made: list[int] = []
+        over: list[int] = []
+        for asked, result in zip(batch, reply["results"], strict=True):
+            if "error" in result:
+                results.append(_step_error(asked, result))
+                over += [asked.row] if asked.row else []
+            else:
+                results.append(result)
+                made += [asked.row] if asked.row else []
+                over += asked.forget
+        self._ledger.made(made)
+        self._ledger.forget(over)
+        return results
+
+    # -- commands
+
+    def new_tag(self, prefix: str) -> str:
+        """Return a name for a command that no other of this run has."""
+        return f"{prefix}.{next(self._tags)}"
+
+    async def spawn(self, request: CommandRequest) -> NamespaceProcess:
+        """Start a command; it is in the ledger before it executes."""
+        return await self._spawns.add(request)
+
+    async def _do_spawns(self, batch: list[CommandRequest]) -> list[NamespaceProcess | Exception]:
+        things = [Thing("process", {"tag": asked.tag, "program": asked.argv[0]}, asked.owner) for asked in batch]
+        rows = self._ledger.intend(things)
+        reply = await self.connection.request("spawn", commands=[asked.to_json() for asked in batch])
+        results: list[NamespaceProcess | Exception] = []
+        started: list[tuple[int, NamespaceProcess]] = []
+        for number, (asked, result) in enumerate(zip(batch, reply["results"], strict=True)):
+            if "what" in result:
+                results.append(_command_error(asked, result))
+                continue
+            identity = ProcessIdentity(result["pid"], result["start_ticks"], self.identity.boot_id)
+            path = Path(asked.stderr or asked.stdout)
+            process = self._processes[asked.tag] = NamespaceProcess(self, asked.tag, asked.node, asked.argv, identity, path)
+            self._rows["process", asked.tag] = rows[number]
+            results.append(process)
+            started.append((number, process))
+        self._ledger.made([rows[number] for number, _ in started], [process.identity.to_json() for _, process in started])
+        reply = await self.connection.request("go", tags=[process.tag for _, process in started])
+        for (number, process), result in zip(started, reply["results"], strict=True):
+            if "what" in result:
+                results[number] = _command_error(batch[number], result)
+                self._processes.pop(process.tag, None)
+                self._rows.pop(("process", process.tag), None)
+            else:
+                process.started_at = result["started_at"]
+        self._ledger.forget(rows[number] for number, result in enumerate(results) if isinstance(result, Exception))
+        return results
+
+    def _take_event(self, event: Message) -> None:
+        for exit_ in event["exits"]:
+            process = self._processes.get(exit_["tag"])
+            if process is not None:
+                process.ended(exit_)
+            row = self._rows.pop(("process", exit_["tag"]), None)
+            if row is not None:
+                if not self._over:
+                    asyncio.get_running_loop().call_soon(self._forget_over)
+                self._over.append(row)
+
+    def _forget_over(self) -> None:
+        over, self._over = self._over, []
+        self._ledger.forget(over)
+
+    def _forget_ended(self) -> None:
+        ended = [tag for tag, process in self._processes.items() if process.exit is not None]
+        rows = [self._rows.pop(("process", tag), None) for tag in ended]
+        self._ledger.forget(row for row in rows if row is not None)
+
+    # -- losing the agent
+
+    def _agent_gone(self) -> None:
+        if self._pidfd is not None:
+            asyncio.get_running_loop().remove_reader(self._pidfd)
+            os.close(self._pidfd)
+            self._pidfd = None
+        self._gone.set()
+        self.connection.close("it has ended")
+        self._lose("the namespace agent has ended")
+
+    def _connection_lost(self, reason: str) -> None:
+        if not self._closing:
+            self._lose(f"the connection to the namespace agent was lost: {reason}")
+
+    def _lose(self, reason: str) -> None:
+        for process in self._processes.values():
+            process.ended(None)
+        if not self._closing and not self.lost.done():
+            self.lost.set_result(reason)
+
+
+_STEP_ADVICE = {
+    errno.EPERM: "the right is missing: see `nepi doctor`",
+    errno.EMFILE: "each node takes two open files: raise the limit (ulimit -n)",
+    errno.ENFILE: "this machine has no open files left (sysctl fs.file-max)",
+    errno.ENOSPC: "the limit of namespaces is reached (sysctl user.max_net_namespaces)",
+    errno.ENOMEM: "memory is short",
+    errno.EEXIST: "it is there already",
+    errno.EXFULL: "a bridge takes 1,023 ports: use more switches",
+    errno.ENETUNREACH: "the gateway must be reachable by an address of the node",
+}
+
+
+def _step_error(asked: _Asked, result: Message) -> ResourceError:
+    code = result["errno"]
+    advice = _STEP_ADVICE.get(code)
+    if asked.step["do"] == "shape" and code in (errno.ENOENT, errno.EOPNOTSUPP):
+        advice = "this kernel lacks the queueing discipline that is needed: see `nepi doctor`"
+    where = f" ({errno.errorcode[code]})" if code in errno.errorcode else ""
+    message = f"could not {asked.what}: {result['error']}{where}" + (f"; {advice}" if advice else "")
+    return ResourceError(message, resource=asked.place, backend="netns")
+
+
+def _command_error(asked: CommandRequest, result: Message) -> CommandError:
+    code, what = result["errno"], result["what"]
+    reason = f"{what}: {os.strerror(code)}" if code else what
+    if what == "program":
+        program = asked.argv[0]
+        reason = f"{program}: {os.strerror(code)}" if code else program
+        if code == errno.ENOENT:
+            reason += "; is it installed? `nepi doctor` says which package has it"
+    elif code == errno.EAGAIN:
+        reason += "; the limit of processes is reached (ulimit -u)"
+    return CommandError(asked.argv, None, reason, resource=asked.node, action="start", backend="netns")

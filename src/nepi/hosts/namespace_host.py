@@ -1,0 +1,227 @@
+"""A node of the namespace backend as a host: commands run in it, files are this machine's."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import shutil
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from nepi.errors import CommandError, ConnectError, DeadlineError
+from nepi.execution.process_identity import ProcessIdentity
+from nepi.hosts.port import Completed, Exit, Process
+
+if TYPE_CHECKING:
+    from nepi.hosts.namespace import NamespaceSession
+
+SYSTEM_FOLDERS = ("/usr/local/sbin", "/usr/sbin", "/sbin")
+STDERR_TAIL_BYTES = 4096
+
+
+@dataclass(frozen=True, slots=True)
+class CommandRequest:
+    """A command that is to be started, as `NamespaceSession.spawn` takes it."""
+
+    tag: str
+    node: str
+    argv: tuple[str, ...]
+    cwd: str
+    stdout: str
+    stderr: str | None
+    stdin: str | None
+    env: Mapping[str, str] | None
+    owner: int
+
+    def to_json(self) -> dict[str, Any]:
+        """Return what the agent is sent."""
+        fields = ("tag", "node", "argv", "cwd", "stdout", "stderr", "stdin")
+        return {name: getattr(self, name) for name in fields} | {"env": dict(self.env) if self.env else None}
+
+
+class NamespaceProcess:
+    """A command in a node. Satisfies `nepi.hosts.port.Process`.
+
+    Attributes:
+        tag: its name in the run; also in its environment, as NEPI_COMMAND.
+        identity: which process of this machine it is.
+        stderr_path: the file that receives its standard error.
+    """
+
+    def __init__(
+        self, session: NamespaceSession, tag: str, node: str, argv: tuple[str, ...], identity: ProcessIdentity, stderr_path: Path
+    ) -> None:
+        self._session = session
+        self.tag = tag
+        self.node = node
+        self.argv = argv
+        self.identity = identity
+        self.stderr_path = stderr_path
+        self.started_at = 0.0
+        self._exit: asyncio.Future[Exit] = asyncio.get_running_loop().create_future()
+
+    def __repr__(self) -> str:
+        return f"<{' '.join(self.argv)!r} on {self.node}, pid {self.pid}>"
+
+    @property
+    def pid(self) -> int:
+        """The process id, as this machine sees it."""
+        return self.identity.pid
+
+    @property
+    def exit(self) -> Exit | None:
+        """How it ended, or None while it runs."""
+        return self._exit.result() if self._exit.done() else None
+
+    async def wait(self) -> Exit:
+        """Wait until it has ended; any number of callers, also after the end."""
+        return await asyncio.shield(self._exit)
+
+    async def stop(self, *, grace_s: float = 5.0) -> Exit:
+        """End the whole process tree: TERM, and KILL to what is left after `grace_s`. Harmless when it has ended.
+
+        Raises:
+            DeadlineError: something cannot even be killed.
+        """
+        try:
+            answer = await self._session.connection.request("stop", tag=self.tag, grace_s=grace_s)
+        except ConnectError:
+            return await self.wait()
+        if answer["left"]:
+            raise DeadlineError(f"{self!r} and its children could not be killed", resource=self.node, action="stop", backend="netns")
+        if answer["exit"] is not None:
+            self.ended(answer["exit"])
+        return await self.wait()
+
+    async def signal(self, number: int) -> None:
+        """Send one signal to the process (not its children). Harmless when it has ended."""
+        if not self._exit.done():
+            await self._session.connection.request("signal", tag=self.tag, number=int(number))
+
+    def stderr_tail(self) -> str:
+        """Return the last part of what it wrote to standard error."""
+        return read_tail(self.stderr_path)
+
+    def ended(self, exit_: Mapping[str, Any] | None) -> None:
+        """Note how it ended; None when nobody saw it (the agent is gone)."""
+        if self._exit.done() or self._exit.get_loop().is_closed():
+            return
+        if exit_ is None:
+            self._exit.set_result(Exit(None, self.started_at, 0.0))
+        else:
+            self._exit.set_result(Exit(exit_["status"], exit_["started_at"], exit_["ended_at"]))
+
+
+def read_tail(path: Path) -> str:
+    """Return the last few kilobytes of a text file; "" when there is none."""
+    try:
+        with path.open("rb") as file:
+            size = file.seek(0, os.SEEK_END)
+            file.seek(max(size - STDERR_TAIL_BYTES, 0))
+            return file.read().decode(errors="replace")
+    except OSError:
+        return ""
+
+
+class NamespaceHost:
+    """A node as a place where commands run. Satisfies `nepi.hosts.port.Host`."""
+
+    def __init__(self, session: NamespaceSession, name: str, *, owner: int = 0) -> None:
+        self._session = session
+        self._name = name
+        self._owner = owner
+        self._scratch = session.run_dir / "scratch" / name.replace("/", "_")
+
+    @property
+    def name(self) -> str:
+        """The resource's name; how other nodes of the experiment reach it by name."""
+        return self._name
+
+    async def start(
+        self,
+        argv: Sequence[str],
+        *,
+        stdout: Path,
+        stderr: Path | None = None,
+        stdin: Path | None = None,
+        env: Mapping[str, str] | None = None,
+        cwd: Path | None = None,
+    ) -> NamespaceProcess:
+        """Start a command; it is in the ledger before it executes. See the port."""
+        for path in {stdout.parent, (stderr or stdout).parent}:
+            path.mkdir(parents=True, exist_ok=True)
+        request = CommandRequest(
+            tag=self._session.new_tag(self._name),
+            node=self._name,
+            argv=tuple(argv),
+            cwd=os.path.abspath(cwd or self._scratch),
+            stdout=os.path.abspath(stdout),
+            stderr=os.path.abspath(stderr) if stderr else None,
+            stdin=os.path.abspath(stdin) if stdin else None,
+            env=env,
+            owner=self._owner,
+        )
+        return await self._session.spawn(request)
+
+    async def run(
+        self, argv: Sequence[str], *, stdin: bytes = b"", env: Mapping[str, str] | None = None, deadline_s: float | None = None
+    ) -> Completed:
+        """Run a command to its end and return what it wrote. See the port."""
+        self._scratch.mkdir(parents=True, exist_ok=True)
+        base = self._scratch / f".run-{self._session.new_tag('')}"
+        out, err, source = (base.with_suffix(suffix) for suffix in (".out", ".err", ".in"))
+        try:
+            if stdin:
+                source.write_bytes(stdin)
+            process = await self.start(argv, stdout=out, stderr=err, stdin=source if stdin else None, env=env)
+            try:
+                async with asyncio.timeout(deadline_s):
+                    exit_ = await process.wait()
+            except BaseException as error:
+                await process.stop(grace_s=1.0)
+                if isinstance(error, TimeoutError):
+                    what = f"command {' '.join(argv)!r} was still running after {deadline_s:g} s and has been ended"
+                    raise DeadlineError(what, resource=self._name, backend="netns") from None
+                raise
+            return Completed(tuple(argv), exit_, out.read_bytes(), err.read_bytes())
+        finally:
+            for path in (out, err, source):
+                path.unlink(missing_ok=True)
+
+    async def wait_listening(self, port: int, *, protocol: str = "tcp", process: Process | None = None) -> None:
+        """Wait until something on this host listens on `port`; the caller bounds the time. See the port."""
+        tag = process.tag if isinstance(process, NamespaceProcess) else None
+        connection = self._session.connection
+        future = connection.request("listening", node=self._name, port=port, protocol=protocol, tag=tag)
+        number = connection.last_id
+        try:
+            answer = await future
+        except asyncio.CancelledError:
+            connection.request("unlisten", of=number).add_done_callback(lambda done: done.exception())
+            raise
+        if not answer["listening"] and isinstance(process, NamespaceProcess):
+            exit_ = await process.wait()
+            tail = process.stderr_tail() or f"it ended before it listened on {protocol} port {port}"
+            raise CommandError(process.argv, exit_.status, tail, resource=self._name, action="start", backend="netns")
+
+    async def read_file(self, path: Path) -> bytes:
+        """Return a file of the host, whole."""
+        return path.read_bytes()
+
+    async def write_file(self, path: Path, data: bytes, *, mode: int = 0o644) -> None:
+        """Write a file on the host, whole, making its folder."""
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_bytes(data)
+        path.chmod(mode)
+
+    def missing_tools(self, tools: Sequence[str]) -> list[str]:
+        """Return those of `tools` (program names) that this host does not have."""
+        return missing_tools(tools)
+
+
+def missing_tools(tools: Sequence[str]) -> list[str]:
+    """Return those of `tools` that this machine does not have, where commands of nodes are looked for."""
+    path = os.pathsep.join([os.environ.get("PATH", os.defpath), *SYSTEM_FOLDERS])
+    return [tool for tool in tools if shutil.which(tool, path=path) is None]
