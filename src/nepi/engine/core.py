@@ -38,6 +38,7 @@ class Engine:
         self.members: dict[int, Member] = {}
         self.aborted: str | None = None
         self._now = 0.0
+        self._turn = 0
         self._out = Outbox()
         self._timers = Timers()
         self._gates = Gates(self.members, self._timers.at, self._out.watch_trace, self._name)
@@ -57,6 +58,7 @@ class Engine:
             IllegalMoveError: the event speaks of a resource that never joined; our bug, never caught.
         """
         self._now = now
+        self._turn += 1
         if self._timers.due_at is not None and self._timers.due_at <= now:
             self._timers.run(now)
         try:
@@ -265,6 +267,7 @@ class Engine:
     def _perform(self, member: Member, action: ResourceAction) -> None:
         member.doing = action
         member.repeat = None
+        member.performed = self._turn
         limit = member.profile.deadlines_s[action]
         if limit is not None:
             member.ordered_at = self._now
@@ -288,6 +291,10 @@ class Engine:
         member.repeat = action
         for guid in event.peers:
             peer = self.members[guid]
+            if peer.changed > member.performed:
+                # It changed after the action was ordered: what the action saw of it may be old.
+                self._repeat(member, action)
+                return
             if peer.repeaters is None:
                 peer.repeaters = {}
             peer.repeaters[event.guid] = None
@@ -298,6 +305,7 @@ class Engine:
         if member.repeat != action:
             return
         member.repeat = None
+        member.performed = self._turn
         self._out.perform(ResourceAction(action), member.guid)
 
     # States.
@@ -311,6 +319,7 @@ class Engine:
             before = member.state
             member.state = int(state)
             member.entered[state] = now
+            member.changed = self._turn
             if member.doing is not None and state >= _REACHED[member.doing]:  # type: ignore[index]  # doing is an action's number
                 member.doing = None
                 member.attempts = 0

@@ -245,20 +245,16 @@ class Gates:
         """Open the gates that waited for the state which `member` has just entered; fail those that waited for another end."""
         state = member.state
         ended = state in ENDED
-        for gate in member.stop_waiting(state):
-            gate.part_met(now)
-        for least in range(AT_LEAST, AT_LEAST + state + 1):
-            for gate in member.stop_waiting(least):
-                gate.part_met(now)
-        if not ended:
-            return
-        for gate in member.stop_waiting(ANY_END):
-            gate.part_met(now)
         for key in member.waited_for():
-            if key < _LAST:
+            if key == state or AT_LEAST <= key <= AT_LEAST + state or (ended and key == ANY_END):
+                for gate in member.stop_waiting(key):
+                    gate.part_met(now)
+            elif ended and key < _LAST:
                 reason = self.never(member, key)
                 for gate in member.stop_waiting(key):
                     gate.part_impossible(reason, member.guid)
+        if not ended:
+            return
         if member.exit_waiters and member.exit_status is None:
             waiters, member.exit_waiters = member.exit_waiters, None
             for _status, gate in waiters:

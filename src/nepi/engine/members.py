@@ -36,10 +36,13 @@ class Member:
         exit_status: of its process, if it ended by itself.
         reason: why it failed, or "".
         inherited: it failed because of a failure that was not critical.
+        changed: the engine's turn in which it changed state last.
+        performed: the engine's turn in which an action of it was ordered last.
     """
 
     __slots__ = (
         "attempts",
+        "changed",
         "conditions",
         "dependents",
         "dependents_left",
@@ -54,6 +57,7 @@ class Member:
         "inherited",
         "needs",
         "ordered_at",
+        "performed",
         "profile",
         "providers",
         "reason",
@@ -88,6 +92,8 @@ class Member:
         self.exit_waiters: list[tuple[int, Gate]] | None = None
         self.reason = ""
         self.inherited = False
+        self.changed = 0
+        self.performed = 0
 
     def wait(self, key: int, gate: Gate) -> None:
         """Hang a gate on this member until the state that `key` stands for."""

@@ -44,14 +44,30 @@ _BASE, _THREAD, _LOOP = range(3)
 class _Doing:
     """One action of one resource, from being ordered to having come back."""
 
-    __slots__ = ("action", "manager", "next", "task", "waiting")
+    __slots__ = ("action", "following", "manager", "right_to_begin", "task")
 
     def __init__(self, manager: ResourceManager, action: ResourceAction | None) -> None:
         self.manager = manager
         self.action = action  # None is fail()
-        self.waiting = True
         self.task: asyncio.Task[None] | None = None
-        self.next: ResourceAction | None = None
+        # Who pops the one item has decided: the worker that begins, or the loop that cancels before (list.pop is atomic).
+        self.right_to_begin = [True]
+        # Actions that follow; popped likewise by whoever carries them on.
+        self.following: list[ResourceAction] = []
+
+    def claim(self) -> bool:
+        """Return whether the caller is the first to claim the right to begin."""
+        try:
+            return self.right_to_begin.pop()
+        except IndexError:
+            return False
+
+    def take_following(self) -> ResourceAction | None:
+        """Take out the action that follows, if there is one."""
+        try:
+            return self.following.pop()
+        except IndexError:
+            return None
 
 
 class Dispatcher:
@@ -131,16 +147,16 @@ class Dispatcher:
 
     def _order(self, manager: ResourceManager, action: ResourceAction | None) -> None:
         busy = self._doing.get(manager.guid)
-        if busy is not None:
-            if action is not None:
-                busy.next = action
-            if self._doing.get(manager.guid) is busy:
-                return  # it will be looked at when `busy` comes back
+        if busy is not None and action is not None:
+            busy.following.append(action)
+            if self._doing.get(manager.guid) is busy or busy.take_following() is None:
+                return  # it is carried on when `busy` comes back, or was so just now
         doing = _Doing(manager, action)
-        self._doing[manager.guid] = doing
-        verb = VERBS[action] if action is not None else "fail"
-        method = getattr(manager, verb)
-        if inspect.iscoroutinefunction(method):
+        if action is not None:
+            self._doing[manager.guid] = doing
+        method = getattr(manager, VERBS[action] if action is not None else "fail")
+        kinds = self._kinds.get(type(manager)) or self._kinds_of(type(manager))
+        if (kinds[action] == _LOOP) if action is not None else inspect.iscoroutinefunction(method):
             self._lanes.submit(lambda task: self._await(doing, method, task))
         else:
             self.workers.submit(lambda: self._call(doing, method))
@@ -149,19 +165,18 @@ class Dispatcher:
 
     def _call(self, doing: _Doing, method: Callable[[], Any]) -> None:
         """On a worker thread: call a plain method."""
-        doing.waiting = False
+        if not doing.claim():
+            return
         try:
-            if self._doing.get(doing.manager.guid) is doing:
-                method()
+            method()
         except BaseException as error:
             self._raised(doing, error)
         self._came_back(doing)
 
     async def _await(self, doing: _Doing, method: Callable[[], Any], task: asyncio.Task[None]) -> None:
         """On a lane: await an async method, and announce the state that it leads to unless it did so itself."""
-        if self._doing.get(doing.manager.guid) is not doing:
+        if not doing.claim():
             return
-        doing.waiting = False
         doing.task = task
         try:
             await method()
@@ -195,17 +210,15 @@ class Dispatcher:
         guid = doing.manager.guid
         if self._doing.get(guid) is doing:
             del self._doing[guid]
-        if doing.next is not None:
-            following, doing.next = doing.next, None
+        following = doing.take_following()
+        if following is not None:
             self._runner.post(lambda: self._order(doing.manager, following))
 
     def _cancel(self, guid: int) -> None:
         doing = self._doing.get(guid)
         if doing is None:
             return
-        if doing.waiting:
-            # Not begun: forget it. A worker that begins it at this very moment is found by `_came_back` not to be the present one.
-            doing.waiting = False
+        if doing.claim():
             del self._doing[guid]
         elif doing.task is not None:
             doing.task.cancel()

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import copy
 import functools
+import inspect
 import traceback
 import weakref
 from collections.abc import Callable, Iterable, Mapping
@@ -70,19 +71,29 @@ def clsinit_copy(cls: C) -> C:
 def failtrap(func: Callable[P, R]) -> Callable[P, R]:
     """Decorate a life-cycle method so that an exception sets the resource FAILED, is logged, and goes on to the caller."""
 
+    def trap(manager: object, error: Exception) -> None:
+        if isinstance(manager, ResourceManager):
+            manager.error(traceback.format_exc())
+            manager.explain_failure(error)
+            manager.fail()
+
     @functools.wraps(func)
     def wrapped(*args: P.args, **kwargs: P.kwargs) -> R:
         try:
             return func(*args, **kwargs)
         except Exception as error:
-            manager = args[0]
-            if isinstance(manager, ResourceManager):
-                manager.error(traceback.format_exc())
-                manager.explain_failure(error)
-                manager.fail()
+            trap(args[0], error)
             raise
 
-    return wrapped
+    @functools.wraps(func)
+    async def wrapped_async(*args: P.args, **kwargs: P.kwargs) -> Any:
+        try:
+            return await func(*args, **kwargs)  # type: ignore[misc]  # only taken for coroutine functions
+        except Exception as error:
+            trap(args[0], error)
+            raise
+
+    return wrapped_async if inspect.iscoroutinefunction(func) else wrapped  # type: ignore[return-value]  # R is its coroutine
 
 
 class ResourceManager(Logger):

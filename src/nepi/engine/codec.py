@@ -1,0 +1,191 @@
+"""Events and instructions as journal records (plain JSON lists) and back. The format is documented in docs/reference/journal.md."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from nepi.engine import events as ev
+from nepi.errors import RunError
+from nepi.model.conditions import from_record as condition_from
+from nepi.model.conditions import to_record as condition_record
+from nepi.model.states import ResourceAction, ResourceState
+
+
+def event_record(event: ev.Event) -> list[Any]:
+    """Return an event as plain JSON data."""
+    match event:
+        case ev.Entered(state=state, guids=guids):
+            return ["entered", state.name, guids]
+        case ev.Joined(profile=profile, guids=guids):
+            return ["joined", _profile_record(profile), _ranges(guids)]
+        case ev.Needed(dependents=dependents, providers=providers, states=states):
+            return ["needed", dependents, providers, _runs(states)]
+        case ev.ConditionAdded(guid=guid, action=action, condition=condition):
+            return ["condition_added", guid, action.name, condition_record(condition)]
+        case ev.ConditionsDropped(guid=guid, action=action, members=members):
+            return ["conditions_dropped", guid, action.name, members]
+        case ev.DeployAsked(group=group, guids=guids, barrier=barrier):
+            return ["deploy_asked", group, _ranges(guids), barrier]
+        case ev.ActionAsked(action=action, guids=guids):
+            return ["action_asked", action.name, guids]
+        case ev.Failed(guid=guid, action=action, reason=reason):
+            return ["failed", guid, action.name, reason]
+        case ev.Explained(guid=guid, reason=reason):
+            return ["explained", guid, reason]
+        case ev.Exited(guid=guid, status=status):
+            return ["exited", guid, status]
+        case ev.TraceSeen(guid=guid, trace=trace, pattern=pattern, matched=matched):
+            return ["trace_seen", guid, trace, pattern, matched]
+        case ev.Waiting(guid=guid, action=action, peers=peers, delay_s=delay_s):
+            return ["waiting", guid, action.name, peers, delay_s]
+        case ev.WatchAsked(watch=watch, condition=condition, survives_abort=survives_abort):
+            return ["watch_asked", watch, _watch_condition(condition), survives_abort]
+        case ev.WatchDropped(watch=watch):
+            return ["watch_dropped", watch]
+        case ev.ReleaseAsked(guids=guids):
+            return ["release_asked", _ranges(guids)]
+        case ev.AbortAsked(reason=reason):
+            return ["abort_asked", reason]
+        case ev.Ticked():
+            return ["ticked"]
+
+
+def event_from(record: list[Any]) -> ev.Event:
+    """Return the event that `event_record` wrote.
+
+    Raises:
+        RunError: it is no such record.
+    """
+    try:
+        return _event_from(record)
+    except (KeyError, ValueError, TypeError, IndexError) as error:
+        raise RunError(f"not an event of the journal: {record!r} ({error!r})") from None
+
+
+def _event_from(record: list[Any]) -> ev.Event:
+    match record:
+        case ["entered", state, guids]:
+            return ev.Entered(ResourceState[state], tuple(guids))
+        case ["joined", profile, ranges]:
+            return ev.Joined(_profile_from(profile), _guids(ranges))
+        case ["needed", dependents, providers, runs]:
+            return ev.Needed(tuple(dependents), tuple(providers), _unrun(runs))
+        case ["condition_added", guid, action, condition]:
+            return ev.ConditionAdded(guid, ResourceAction[action], condition_from(condition))
+        case ["conditions_dropped", guid, action, members]:
+            return ev.ConditionsDropped(guid, ResourceAction[action], None if members is None else tuple(members))
+        case ["deploy_asked", group, ranges, barrier]:
+            return ev.DeployAsked(group, _guids(ranges), barrier)
+        case ["action_asked", action, guids]:
+            return ev.ActionAsked(ResourceAction[action], tuple(guids))
+        case ["failed", guid, action, reason]:
+            return ev.Failed(guid, ResourceAction[action], reason)
+        case ["explained", guid, reason]:
+            return ev.Explained(guid, reason)
+        case ["exited", guid, status]:
+            return ev.Exited(guid, status)
+        case ["trace_seen", guid, trace, pattern, matched]:
+            return ev.TraceSeen(guid, trace, pattern, matched)
+        case ["waiting", guid, action, peers, delay_s]:
+            return ev.Waiting(guid, ResourceAction[action], tuple(peers), delay_s)
+        case ["watch_asked", watch, condition, survives_abort]:
+            return ev.WatchAsked(watch, _unwatch(condition), survives_abort)
+        case ["watch_dropped", watch]:
+            return ev.WatchDropped(watch)
+        case ["release_asked", ranges]:
+            return ev.ReleaseAsked(_guids(ranges))
+        case ["abort_asked", reason]:
+            return ev.AbortAsked(reason)
+        case ["ticked"]:
+            return ev.Ticked()
+    raise ValueError("unknown kind")
+
+
+def instruction_record(instruction: ev.Instruction) -> list[Any]:
+    """Return an instruction as plain JSON data."""
+    match instruction:
+        case ev.Perform(action=action, guids=guids):
+            return ["perform", action.name, guids]
+        case ev.Cancel(guid=guid):
+            return ["cancel", guid]
+        case ev.Fail(guid=guid, reason=reason):
+            return ["fail", guid, reason]
+        case ev.Reset(guid=guid, state=state):
+            return ["reset", guid, state.name]
+        case ev.LeaveBehind(guid=guid, reason=reason):
+            return ["leave_behind", guid, reason]
+        case ev.Abort(reason=reason, guid=guid):
+            return ["abort", reason, guid]
+        case ev.Met(watch=watch):
+            return ["met", watch]
+        case ev.Missed(watch=watch, reason=reason):
+            return ["missed", watch, reason]
+        case ev.WatchTrace(guid=guid, trace=trace, pattern=pattern):
+            return ["watch_trace", guid, trace, pattern]
+
+
+def _profile_record(profile: ev.Profile) -> dict[str, Any]:
+    record: dict[str, Any] = {"critical": profile.critical, "deadlines_s": profile.deadlines_s}
+    if profile.retry is not None:
+        record["retry"] = [profile.retry.attempts, profile.retry.delay_s, profile.retry.factor]
+    return record
+
+
+def _profile_from(record: dict[str, Any]) -> ev.Profile:
+    deploy, start, stop, release = record["deadlines_s"]
+    retry = ev.Retry(*record["retry"]) if "retry" in record else None
+    return ev.Profile(record["critical"], retry, (deploy, start, stop, release))
+
+
+def _ranges(guids: ev.Guids) -> list[Any]:
+    """Write runs of consecutive guids as [first, last], others as they are: [[1, 5000], 7]."""
+    record: list[Any] = []
+    first = last = -2
+    for guid in guids:
+        if guid == last + 1:
+            last = guid
+            continue
+        if last >= 0:
+            record.append([first, last] if last > first else first)
+        first = last = guid
+    if last >= 0:
+        record.append([first, last] if last > first else first)
+    return record
+
+
+def _guids(record: list[Any]) -> ev.Guids:
+    guids: list[int] = []
+    for one in record:
+        if isinstance(one, int):
+            guids.append(one)
+        else:
+            guids.extend(range(one[0], one[1] + 1))
+    return tuple(guids)
+
+
+def _runs(values: tuple[int, ...]) -> list[list[int]]:
+    """Write equal neighbours as [value, how many]."""
+    runs: list[list[int]] = []
+    for value in values:
+        if runs and runs[-1][0] == value:
+            runs[-1][1] += 1
+        else:
+            runs.append([int(value), 1])
+    return runs
+
+
+def _unrun(runs: list[list[int]]) -> tuple[int, ...]:
+    return tuple(value for value, count in runs for _ in range(count))
+
+
+def _watch_condition(condition: Any) -> list[Any]:
+    record = condition_record(condition)
+    if record[0] == "reached":
+        record[1] = {"ranges": _ranges(tuple(record[1]))}
+    return record
+
+
+def _unwatch(record: list[Any]) -> Any:
+    if record[0] == "reached":
+        record = [record[0], list(_guids(record[1]["ranges"])), *record[2:]]
+    return condition_from(record)

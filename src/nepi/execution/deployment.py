@@ -1,0 +1,101 @@
+"""From what was registered to what the engine is told: description, plan, and the events of one increment."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+from nepi.engine import events as ev
+from nepi.execution.factory import ResourceFactory, backend_probe
+from nepi.execution.resource import ResourceManager, seed_condition
+from nepi.model.attributes import Flags
+from nepi.model.conditions import Condition
+from nepi.model.experiment import ExperimentDescription, ResourceDescription
+from nepi.model.states import ResourceAction
+from nepi.model.typespec import TypeSpec
+from nepi.units import duration_s
+
+
+def describe(exp_id: str, backend: str, managers: Iterable[ResourceManager], *, credentials: bool = False) -> ExperimentDescription:
+    """Return the description of resources; credentials only when they are asked for, to plan with, never to write."""
+    return ExperimentDescription(exp_id, backend, [_described(manager, credentials) for manager in managers])
+
+
+def _described(manager: ResourceManager, credentials: bool) -> ResourceDescription:
+    own, connections, traces = manager._own_attrs, manager._connections, manager._own_trcs
+    return ResourceDescription(
+        manager.guid,
+        manager._rtype,
+        manager.name,
+        _values(manager, credentials) if own else {},
+        tuple(sorted(connections)) if len(connections) > 1 else tuple(connections),
+        tuple(conditions_of(manager)) if manager._conditions or manager._when else (),
+        tuple(name for name, trace in traces.items() if trace.enabled) if traces else (),
+    )
+
+
+def _values(manager: ResourceManager, credentials: bool) -> dict[str, Any]:
+    values = manager.values_set()
+    return values if credentials else {name: value for name, value in values.items() if not manager.has_flag(name, Flags.Credential)}
+
+
+def conditions_of(manager: ResourceManager) -> list[tuple[ResourceAction, Condition]]:
+    """Return all conditions of a resource, the seed's first."""
+    found: list[tuple[ResourceAction, Condition]] = []
+    for action, conditions in (manager._conditions or {}).items():
+        found += [(action, seed_condition(group, state, time)) for group, state, time in conditions if group]
+    return found + (manager._when or [])
+
+
+def catalogue_of(managers: Iterable[ResourceManager]) -> dict[str, TypeSpec]:
+    """Return the specifications of the types that these resources have."""
+    classes = dict.fromkeys(type(manager) for manager in managers)
+    return {rclass.rtype(): ResourceFactory.spec(rclass) for rclass in classes}
+
+
+def facts_for(catalogue: Mapping[str, TypeSpec]) -> dict[str, dict[str, Any]]:
+    """Return what each backend of the catalogue finds on this machine."""
+    return {backend: backend_probe(backend) for backend in dict.fromkeys(spec.backend for spec in catalogue.values()) if backend}
+
+
+def profile_of(manager: ResourceManager, judged_here: bool, retry: ev.Retry | None) -> ev.Profile:
+    """Return what the engine needs to know of a resource.
+
+    Args:
+        manager: the resource.
+        judged_here: False when the user's failure manager decides what aborts the run.
+        retry: its retry policy.
+    """
+    critical = judged_here and bool(manager.get("critical") if "critical" in manager._attributes else True)
+    deploy, start, stop, release = [_limit(manager, action) for action in ResourceAction]
+    return ev.Profile(critical, retry, (deploy, start, stop, release))
+
+
+def _limit(manager: ResourceManager, action: ResourceAction) -> float | None:
+    limit = manager.deadlines.get(action)
+    return None if limit is None else duration_s(limit)
+
+
+def joined(profiles: Mapping[int, ev.Profile]) -> list[ev.Joined]:
+    """Return the events that make resources members: neighbours of the same profile in one."""
+    events: list[ev.Joined] = []
+    group: list[int] = []
+    present: ev.Profile | None = None
+    for guid, profile in profiles.items():
+        if profile is not present and profile != present:
+            if present is not None:
+                events.append(ev.Joined(present, tuple(group)))
+            present, group = profile, []
+        group.append(guid)
+    if present is not None:
+        events.append(ev.Joined(present, tuple(group)))
+    return events
+
+
+def needed(needs: Mapping[int, tuple[tuple[int, int], ...]], guids: Iterable[int]) -> list[ev.Event]:
+    """Return the event that tells what resources need, if they need anything."""
+    rows = [(guid, provider, int(state)) for guid in guids for provider, state in needs.get(guid, ())]
+    if not rows:
+        return []
+    dependents, providers, states = zip(*rows, strict=True)
+    return [ev.Needed(dependents, providers, states)]

@@ -1,0 +1,77 @@
+"""How a run ended, and on what machine it ran: `summary.json` and `environment.json`."""
+
+from __future__ import annotations
+
+import dataclasses
+import os
+import platform
+import sys
+from typing import TYPE_CHECKING, Any, Final
+
+from nepi.model.states import ResourceState
+
+if TYPE_CHECKING:
+    from nepi.execution.ec import ExperimentController
+    from nepi.execution.resource import ResourceManager
+
+FORMAT: Final = 1
+
+
+def environment() -> dict[str, Any]:
+    """Return versions and facts of the machine that a reader of the results needs."""
+    system = os.uname()
+    return {
+        "format": FORMAT,
+        "python": platform.python_version(),
+        "executable": sys.executable,
+        "argv": sys.argv,
+        "system": system.sysname,
+        "kernel": system.release,
+        "machine": system.machine,
+        "host": system.nodename,
+        "uid": os.getuid(),
+        "cores": os.cpu_count(),
+    }
+
+
+def summarize(ec: ExperimentController) -> dict[str, Any]:
+    """Return how the run ended: outcome, failures, what was left behind, and what was measured."""
+    managers = [rm for guid in ec.resources if (rm := ec.get_resource(guid)) is not None]
+    failed = [rm for rm in managers if rm.failed_time is not None]
+    left = ec.left_behind
+    if left:
+        outcome = "left behind"
+    elif ec.abort:
+        outcome = "aborted"
+    else:
+        outcome = "finished"
+    return {
+        "format": FORMAT,
+        "exp_id": ec.exp_id,
+        "run_id": ec.run_id,
+        "outcome": outcome,
+        "abort_reason": ec.abort_reason,
+        "resources": len(managers),
+        "failed": {rm.name: rm.failure for rm in failed},
+        "left_behind": {_name(ec, guid): reason for guid, reason in left.items()},
+        "results": {rm.name: result for rm in managers if (result := result_record(rm)) is not None},
+        "measured": [dict(resource=rm.name, **row) for rm in managers for row in measured_rows(rm)],
+        "not_released": [rm.name for rm in managers if rm.state != ResourceState.RELEASED],
+    }
+
+
+def result_record(manager: ResourceManager) -> Any:
+    """Return a resource's typed result as plain data, or None."""
+    result = getattr(manager, "result", None)
+    return dataclasses.asdict(result) if dataclasses.is_dataclass(result) and not isinstance(result, type) else None
+
+
+def measured_rows(manager: ResourceManager) -> list[dict[str, str]]:
+    """Return the rows that a resource adds to the table of what was measured against what was asked."""
+    measured = getattr(manager, "measured", None)
+    return [{"what": what, "asked": asked, "measured": value} for what, asked, value in (measured() if measured is not None else [])]
+
+
+def _name(ec: ExperimentController, guid: int) -> str:
+    manager = ec.get_resource(guid)
+    return manager.name if manager is not None else "the run's session"

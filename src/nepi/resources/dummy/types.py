@@ -1,0 +1,134 @@
+"""Dummy resources. Each verb takes as long, and fails as often, as its attributes say."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import ClassVar
+
+from nepi.errors import ResourceError
+from nepi.execution.attribute import Attribute
+from nepi.execution.resource import ResourceManager
+from nepi.model.states import ResourceAction, ResourceState
+
+READY = ResourceState.READY
+
+
+class Scripted(ResourceManager):
+    """Base of the dummy types: does what its script says."""
+
+    deployTime = Attribute.duration("0s", help="How long deploying takes.")
+    startTime = Attribute.duration("0s", help="How long starting takes.")
+    stopTime = Attribute.duration("0s", help="How long stopping takes.")
+    releaseTime = Attribute.duration("0s", help="How long giving back takes.")
+    failOn = Attribute.choice(("deploy", "start", "run", "stop", "release"), help="The verb that fails, or 'run' for while it runs.")
+    failTimes = Attribute.integer(help="How many times it fails before it works; for ever when not set.", range=(1, 1_000_000))
+    failReason = Attribute.string("as scripted", help="What the failure says.")
+
+    deadlines: ClassVar = {ResourceAction.RELEASE: 60.0}
+    _failures: int = 0
+
+    async def deploy(self) -> None:
+        """Take `deployTime`, then be READY."""
+        await self._act("deploy", self.deployTime)
+        self.set_ready()
+
+    async def start(self) -> None:
+        """Take `startTime`, then be STARTED."""
+        await self._act("start", self.startTime)
+        self.set_started()
+
+    async def stop(self) -> None:
+        """Take `stopTime`, then be STOPPED."""
+        await self._act("stop", self.stopTime)
+        if self.state == ResourceState.STARTED:
+            self.set_stopped()
+
+    async def release(self) -> None:
+        """Take `releaseTime`, then be RELEASED."""
+        await self._act("release", self.releaseTime)
+        self.set_released()
+
+    async def _act(self, verb: str, duration_s: float) -> None:
+        if duration_s > 0:
+            await asyncio.sleep(duration_s)
+        self._fail_if_scripted(verb)
+
+    def _fail_if_scripted(self, verb: str) -> None:
+        if self.failOn == verb and (self.failTimes is None or self._failures < self.failTimes):
+            self._failures += 1
+            raise ResourceError(f"{verb} failed: {self.failReason}")
+
+
+class Node(Scripted, rtype="dummy::Node"):
+    """A computer that does nothing."""
+
+    service = True
+    role = "node"
+
+
+class Link(Scripted, rtype="dummy::Link"):
+    """A link between interfaces."""
+
+    service = True
+
+
+class Interface(Scripted, rtype="dummy::Interface"):
+    """An interface of a node, on a link."""
+
+    service = True
+    needs = {Node: READY}
+    wants = {Link: READY}
+
+
+class Application(Scripted, rtype="dummy::Application"):
+    """Something that runs on a node for `duration` and ends by itself."""
+
+    wants = {Node: READY}
+    duration = Attribute.duration("0s", help="How long it runs before it ends by itself.")
+    exitStatus = Attribute.integer(0, help="The exit status that it ends with; other than 0 it has failed.", range=(0, 255))
+
+    _running: asyncio.Task[None] | None = None
+
+    async def start(self) -> None:
+        """Be STARTED, and FINISHED after `duration`."""
+        await self._act("start", self.startTime)
+        self.set_started()
+        if self.duration <= 0:
+            self._end()
+        else:
+            self._running = asyncio.get_running_loop().create_task(self._run())
+
+    async def stop(self) -> None:
+        """Interrupt it."""
+        await self._cancel()
+        await super().stop()
+
+    async def release(self) -> None:
+        """Interrupt it if it runs."""
+        await self._cancel()
+        await super().release()
+
+    async def _run(self) -> None:
+        await asyncio.sleep(self.duration)
+        self._running = None
+        self._end()
+
+    def _end(self) -> None:
+        try:
+            self._fail_if_scripted("run")
+        except ResourceError as error:
+            self.explain_failure(error)
+            self.fail()
+            return
+        self.ec.exited(self.guid, self.exitStatus)
+        if self.exitStatus == 0:
+            self.finish()
+        else:
+            self.explain_failure(f"exited with status {self.exitStatus}")
+            self.fail()
+
+    async def _cancel(self) -> None:
+        running, self._running = self._running, None
+        if running is not None:
+            running.cancel()
+            await asyncio.gather(running, return_exceptions=True)
