@@ -126,7 +126,8 @@ def _take_explicit(graph: Graph, topology: Topology) -> None:
     for one in graph.of_role("address"):
         interfaces = graph.peers_of_role(one.guid, "interface")
         if len(interfaces) != 1:
-            graph.mistake(one.guid, f"is connected to {len(interfaces) or 'no'} interfaces: connect it to exactly one")
+            if interfaces or one.guid not in graph.lacking:
+                graph.mistake(one.guid, f"is connected to {len(interfaces) or 'no'} interfaces: connect it to exactly one")
             continue
         addresses = _explicit(graph, one.guid, graph.value(one.guid, "ip"))
         if interfaces[0] in topology.of_interface:

@@ -25,6 +25,7 @@ class Graph:
         new: those that `earlier` does not have.
         mistakes: sentences; when there is one, nothing runs.
         warnings: sentences.
+        lacking: those without a peer that they need, which was said: what else is missing because of that need not be.
     """
 
     def __init__(self, description: ExperimentDescription, catalogue: Mapping[str, TypeSpec], facts: Facts, earlier: Plan) -> None:
@@ -33,6 +34,7 @@ class Graph:
         self.earlier = earlier
         self.mistakes: list[str] = []
         self.warnings: list[str] = []
+        self.lacking: set[int] = set()
         self.resources: dict[int, ResourceDescription] = {one.guid: one for one in description.resources}
         planned = earlier.needs
         self.new = [one for one in self.resources.values() if one.guid not in planned]

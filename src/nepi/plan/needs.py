@@ -56,6 +56,7 @@ def _resolve_peers(graph: Graph, peers: tuple[int, ...], table: dict[str, tuple[
 
 
 def _miss(graph: Graph, one: ResourceDescription, missing: list[Need]) -> None:
+    graph.lacking.add(one.guid)
     for need in missing:
         kind = short_name(need.kind)
         article = "an" if kind[:1].lower() in "aeiou" else "a"

@@ -34,10 +34,11 @@ def check_routes(graph: Graph, topology: Topology, book: AddressBook, values: Ma
 
 def _node_of(graph: Graph, book: AddressBook, one: ResourceDescription) -> int | None:
     found = graph.peers_of_role(one.guid, "node", "interface")
-    if len(found) != 1:
+    if len(found) == 1:
+        return book.node_of(found[0])
+    if found or one.guid not in graph.lacking:
         graph.mistake(one.guid, f"is connected to {len(found) or 'no'} nodes: connect it to exactly one")
-        return None
-    return book.node_of(found[0])
+    return None
 
 
 def _parse(graph: Graph, one: ResourceDescription, values: Mapping[str, Any]) -> tuple[Subnet, Address] | None:

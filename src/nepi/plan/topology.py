@@ -97,7 +97,7 @@ class _Finder:
     def take_interface(self, one: ResourceDescription) -> None:
         nodes = self._graph.peers_of_role(one.guid, "node")
         media = self._graph.peers_of_role(one.guid, "switch", "link")
-        if len(nodes) != 1:
+        if len(nodes) > 1 or (not nodes and one.guid not in self._graph.lacking):
             self._graph.mistake(one.guid, f"is connected to {_count(len(nodes), 'node')}: connect it to exactly one")
         if len(media) != 1:
             found = f" ({self._graph.names(media)})" if media else ""
@@ -192,7 +192,7 @@ class _Finder:
                 if port.owner == guid:
                     found.setdefault(port.node, {}).setdefault(guid, []).append(port)
         ordered: dict[int, list[Port]] = {}
-        for node, by_owner in found.items():
+        for node, by_owner in sorted(found.items()):
             ordered[node] = [port for peer in self._graph.peers(node) if peer in by_owner for port in by_owner[peer]]
         return ordered
 
