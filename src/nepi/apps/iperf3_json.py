@@ -11,12 +11,13 @@ import re
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from math import isfinite
-from typing import Any, Final, NoReturn
+from typing import Any, Final
 
 from nepi.apps.output_text import decode, excerpt
 from nepi.errors import TraceError
 
 _TOKEN: Final = re.compile(r'"(?:[^"\\]|\\.)*(?:"|\Z)|[{}\[\]]', re.DOTALL)
+_WORD_START: Final = re.compile(r"\s*(?:t|tr|tru|f|fa|fal|fals|n|nu|nul|[-+.eE0-9]*)")
 _SPACE: Final = re.compile(r"\s*")
 _MESSAGE: Final = re.compile(r"(?:iperf3: |warning: |WARNING: )(?:error - |parameter error - )?(.*)")
 _LARGEST: Final = 10**18
@@ -32,7 +33,7 @@ class Value:
 
     def __getitem__(self, key: str) -> Value:
         if self.data is not None and not isinstance(self.data, dict):
-            self._refuse("an object")
+            raise self._wrong("an object")
         return Value(None if self.data is None else self.data.get(key), f"{self.path}.{key}" if self.path else key)
 
     def items(self) -> list[Value]:
@@ -40,7 +41,7 @@ class Value:
         if self.data is None:
             return []
         if not isinstance(self.data, list):
-            self._refuse("a list")
+            raise self._wrong("a list")
         return [Value(element, f"{self.path}[{position}]") for position, element in enumerate(self.data)]
 
     def number(self) -> float | None:
@@ -53,31 +54,31 @@ class Value:
         data = self._plain_number()
         if data is None or data == int(data):
             return None if data is None else int(data)
-        self._refuse("a whole number")
+        raise self._wrong("a whole number")
 
     def text(self) -> str:
         """Return text."""
         if self.data is None or isinstance(self.data, str):
             return self.data or ""
-        self._refuse("text")
+        raise self._wrong("text")
 
     def flag(self) -> bool:
         """Return True or False; 1 and 0 count as such."""
         if self.data is None or (isinstance(self.data, bool | int) and self.data in (0, 1)):
             return bool(self.data)
-        self._refuse("true or false")
+        raise self._wrong("true or false")
 
     def _plain_number(self) -> int | float | None:
         if self.data is None:
             return None
         if isinstance(self.data, bool) or not isinstance(self.data, int | float):
-            self._refuse("a number")
+            raise self._wrong("a number")
         if not isfinite(self.data) or abs(self.data) > _LARGEST:
-            self._refuse("a number of sensible size")
+            raise self._wrong("a number of sensible size")
         return self.data
 
-    def _refuse(self, expected: str) -> NoReturn:
-        raise TraceError(f"iperf3 output, at {self.path or 'the top'}: {excerpt(str(self.data))} is not {expected}")
+    def _wrong(self, expected: str) -> TraceError:
+        return TraceError(f"iperf3 output, at {self.path or 'the top'}: {excerpt(str(self.data))} is not {expected}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -126,15 +127,19 @@ def _document(text: str, position: int) -> tuple[Document, int]:
         return Document(Value(data, "")), end
     except RecursionError:
         raise TraceError(f"iperf3 output, {_place(text, position)}: nested too deeply for a report of iperf3") from None
-    except ValueError as error:
-        completed = _completed(text, position)
-        where = _place(text, error.pos if isinstance(error, json.JSONDecodeError) else position)
+    except json.JSONDecodeError as error:
+        completed = _completed(text, position) if _stops_at_the_end(error, text) else None
         if completed is None:
-            raise TraceError(f"iperf3 output, {where}: {getattr(error, 'msg', error)}") from None
-    try:
-        return Document(Value(_DECODER.decode(completed), ""), cut=True), len(text)
-    except (ValueError, RecursionError):
-        raise TraceError(f"iperf3 output, {where}: not JSON, and not merely cut off") from None
+            raise TraceError(f"iperf3 output, {_place(text, error.pos)}: {error.msg}") from None
+    except ValueError as error:
+        raise TraceError(f"iperf3 output, {_place(text, position)}: {error}") from None
+    return Document(Value(_DECODER.decode(completed), ""), cut=True), len(text)
+
+
+def _stops_at_the_end(error: json.JSONDecodeError, text: str) -> bool:
+    """Tell whether a document is wrong only in that it stops: all that is left is the start of a word of JSON."""
+    rest = text[error.pos :]
+    return error.msg.startswith("Unterminated string") or _WORD_START.fullmatch(rest) is not None
 
 
 def _completed(text: str, position: int) -> str | None:

@@ -49,16 +49,18 @@ def parse_tcpdump(stderr: bytes | str) -> TcpdumpResult:
     """Return how a capture went.
 
     Args:
-        stderr: tcpdump's standard error; printed packets in it do no harm. It may stop anywhere.
+        stderr: tcpdump's standard error; printed packets in it do no harm. It may stop anywhere; a last
+            line without its end is not read.
 
     Raises:
         TraceError: there is something, and nothing of it is tcpdump's.
     """
     text = decode(stderr, "tcpdump")
+    text = text[: text.rfind("\n") + 1]
     listening = _LISTENING.search(text)
     counts = {what: int(number) for number, what in _COUNT.findall(text)}
     complaints = _COMPLAINT.findall(text)
-    if text.strip() and not (listening or counts or "tcpdump: ".startswith(text[:9]) or text.startswith("tcpdump: ")):
+    if text.strip() and not (listening or counts or text.startswith("tcpdump: ")):
         raise TraceError(f"tcpdump output, line 1: {excerpt(text.splitlines()[0])} is nothing that tcpdump prints")
     return TcpdumpResult(
         interface=listening[1] if listening else "",
