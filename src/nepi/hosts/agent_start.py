@@ -36,8 +36,12 @@ async def start_agent(run_dir: Path, ledger: Ledger, *, rootless: bool | None) -
     argv = [sys.executable, "-I", "-S", str(AGENT), str(run_dir)]
     if rootless:
         argv.append("--rootless")
-    with (run_dir / "agent.log").open("ab") as log:
-        starter = subprocess.Popen(argv, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=log, start_new_session=True)
+    try:
+        with (run_dir / "agent.log").open("ab") as log:
+            starter = subprocess.Popen(argv, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=log, start_new_session=True)
+    except OSError as error:
+        ledger.forget([row])
+        raise ConnectError(f"the namespace agent could not be started: {error}", backend="netns") from error
     assert starter.stdin is not None
     assert starter.stdout is not None
     try:

@@ -22,7 +22,7 @@ from nepi.hosts.agent.queues import Shape
 from nepi.hosts.agent_client import AgentConnection, Message
 from nepi.hosts.agent_start import start_agent
 from nepi.hosts.batching import Batcher
-from nepi.hosts.namespace_host import CommandRequest, NamespaceHost, NamespaceProcess
+from nepi.hosts.namespace_host import CommandRequest, NamespaceHost, NamespaceProcess, missing_tools
 
 __all__ = ["NamespaceSession", "Shape", "VethEnd"]
 
@@ -492,8 +492,9 @@ def _command_error(asked: CommandRequest, result: Message) -> CommandError:
     if what == "program":
         program = asked.argv[0]
         reason = f"{program}: {os.strerror(code)}" if code else program
-        if code == errno.ENOENT:
-            reason += "; is it installed? `nepi doctor` says which package has it"
+        # A folder of PATH that may not be entered makes the kernel say "permission denied" of a program that is nowhere.
+        if code == errno.ENOENT or (code == errno.EACCES and "/" not in program and missing_tools([program])):
+            reason = f"{program}: no such program; is it installed? `nepi doctor` says which package has it"
     elif code == errno.EAGAIN:
         reason += "; the limit of processes is reached (ulimit -u)"
     return CommandError(asked.argv, None, reason, resource=asked.node, action="start", backend="netns")

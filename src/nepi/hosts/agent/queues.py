@@ -13,7 +13,9 @@ from .netlink import NLM_F_CREATE, NLM_F_REPLACE, Request, attribute, text
 RTM_NEWQDISC, RTM_DELQDISC = 36, 37
 TC_H_ROOT = 0xFFFFFFFF
 HANDLE = 0x10000  # "1:"
+TC_H_INGRESS = 0xFFFFFFF1
 TCA_KIND, TCA_OPTIONS = 1, 2
+TCA_HTB_INIT, TCA_RED_PARMS, TCA_RED_STAB = 2, 1, 2
 TCA_TBF_PARMS, TCA_TBF_RATE64, TCA_TBF_BURST = 1, 4, 6
 TCA_NETEM_REORDER, TCA_NETEM_CORRUPT, TCA_NETEM_RATE, TCA_NETEM_RATE64 = 3, 4, 6, 8
 TCA_NETEM_LATENCY64, TCA_NETEM_JITTER64 = 10, 11
@@ -58,6 +60,22 @@ class Shape:
 def _tc(index: int, kind: str, options: bytes) -> Request:
     body = _TCMSG.pack(0, index, HANDLE, TC_H_ROOT, 0) + text(TCA_KIND, kind) + attribute(TCA_OPTIONS, options)
     return Request(RTM_NEWQDISC, NLM_F_CREATE | NLM_F_REPLACE, body)
+
+
+def plain(index: int, kind: str) -> Request:
+    """Set a root (or ingress) queueing discipline with its defaults, as `probe` does to see whether the kernel has it."""
+    options = b""
+    if kind == "htb":
+        # struct tc_htb_glob: version 3, rate to quantum 10, no default class.
+        options = attribute(TCA_HTB_INIT, struct.pack("=IIIII", 3, 10, 0, 0, 0))
+    elif kind == "prio":
+        options = struct.pack("=i16B", 3, *(1, 2, 2, 2, 1, 2, 0, 0, 1, 1, 1, 1, 1, 1, 1, 1))
+    elif kind == "red":
+        # struct tc_red_qopt: limit, thresholds, and the three logarithms; then a table of 256 bytes.
+        options = attribute(TCA_RED_PARMS, struct.pack("=IIIBBBB", 60000, 5000, 15000, 9, 16, 10, 0)) + attribute(TCA_RED_STAB, bytes(256))
+    handle, parent = (TC_H_INGRESS & 0xFFFF0000, TC_H_INGRESS) if kind == "ingress" else (HANDLE, TC_H_ROOT)
+    body = _TCMSG.pack(0, index, handle, parent, 0) + text(TCA_KIND, kind)
+    return Request(RTM_NEWQDISC, NLM_F_CREATE | NLM_F_REPLACE, body + (attribute(TCA_OPTIONS, options) if options else b""))
 
 
 def remove(index: int) -> Request:
