@@ -144,6 +144,17 @@ def test_headers_of_other_versions(header: str, target: str, address: str) -> No
     assert (result.target, result.address) == (target, address)
 
 
+def test_standard_output_alone_is_enough() -> None:
+    output = b"".join(line for line in recorded("ping/verbose").splitlines(True) if not line.startswith(b"ping: "))
+    assert summary(parse_ping(output)) == (2, 2, 0, 0, 2, 0, True)
+
+
+def test_standard_error_may_come_by_itself() -> None:
+    assert parse_ping(b"", stderr=recorded("ping/unknown_host")) == parse_ping(recorded("ping/unknown_host"))
+    with_notes = parse_ping(recorded("ping/plain"), stderr=b"ping: sock4.fd: 3\n")
+    assert (with_notes.received, with_notes.notes, with_notes.error) == (3, ("ping: sock4.fd: 3",), "")
+
+
 def test_a_quiet_ping_that_was_killed_has_not_received_zero() -> None:
     assert parse_ping(HEADER) == PingResult(target="b", address="10.0.0.2")
 

@@ -114,15 +114,17 @@ _LOOKS_LIKE: Final = (
     (re.compile(r"\d+ packets transmitted"), "the counts"),
     (re.compile(r"rtt min"), "the round-trip times"),
 )
+_BEFORE_THE_HEADER: Final = ("ping: ", "ping6: ", "PATTERN: ", "WARNING: ", "ai->ai_family: ")  # the last with `verbose`
 _FLOOD: Final = re.compile(r"[.E\b ]*")
 
 
-def parse_ping(output: bytes | str) -> PingResult:
-    """Return what ping measured, from its standard output, with or without its standard error in it.
+def parse_ping(output: bytes | str, stderr: bytes | str = b"") -> PingResult:
+    """Return what ping measured.
 
     Args:
         output: all that ping printed, unstripped. It may stop anywhere and may be empty; a last line without its end is not
             read, because a number in it may be cut. Of several runs one after another, the last is returned.
+        stderr: standard error, when it is not in `output` as it came; it says why there is nothing else.
 
     Raises:
         TraceError: a line is not what ping prints; says which line.
@@ -134,6 +136,7 @@ def parse_ping(output: bytes | str) -> PingResult:
         if not run.take(line):
             what = next((f"{name}, damaged" for pattern, name in _LOOKS_LIKE if pattern.match(line)), "nothing that ping prints")
             raise TraceError(f"ping output, line {number}: {excerpt(line)} is {what}")
+    run.notes += [line for _, line in ended_lines(decode(stderr, "ping"))]
     return run.finished()
 
 
@@ -182,7 +185,7 @@ class _Run:
         """Take a line that carries no number of ours."""
         if _FLOOD.fullmatch(line):
             return True
-        begun = self.result.target or self.notes or line.startswith(("ping: ", "PATTERN: ", "WARNING: ", "ping6: "))
+        begun = self.result.target or self.notes or line.startswith(_BEFORE_THE_HEADER)
         if not begun or any(pattern.match(line) for pattern, _ in _LOOKS_LIKE) or not line.lstrip("\r").replace("\t", " ").isprintable():
             return False
         self.notes.append(line.strip("\r"))
