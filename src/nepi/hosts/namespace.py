@@ -6,7 +6,6 @@ What is asked for within one turn of the event loop is done together: one ledger
 from __future__ import annotations
 
 import asyncio
-import errno
 import itertools
 import os
 import secrets
@@ -15,14 +14,17 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any, Self
 
-from nepi.errors import CommandError, ConnectError, DeadlineError, ResourceError
+from nepi.errors import ConnectError, DeadlineError, ResourceError
 from nepi.execution.ledger import Ledger, Thing
 from nepi.execution.process_identity import ProcessIdentity, boot_id
 from nepi.hosts.agent.queues import Shape
 from nepi.hosts.agent_client import AgentConnection, Message
 from nepi.hosts.agent_start import start_agent
 from nepi.hosts.batching import Batcher
-from nepi.hosts.namespace_host import CommandRequest, NamespaceHost, NamespaceProcess, missing_tools
+from nepi.hosts.namespace_errors import command_error, step_error
+from nepi.hosts.namespace_host import CommandRequest, NamespaceHost, NamespaceProcess
+from nepi.hosts.row_book import RowBook
+from nepi.hosts.veth_end import VethEnd
 
 __all__ = ["NamespaceSession", "Shape", "VethEnd"]
 
@@ -30,45 +32,6 @@ STEPS_AT_ONCE = 5000
 # Each command that waits at its gate is a Python process for a moment.
 COMMANDS_AT_ONCE = 64
 END_DEADLINE_S = 10.0
-
-
-@dataclass(frozen=True, slots=True)
-class VethEnd:
-    """One end of a link.
-
-    Attributes:
-        place: name of the node or switch.
-        ifname: at most 15 characters, unique in its place; None lets the agent choose (`p<number>`).
-        mac: like "02:00:00:00:00:01"; None lets the kernel choose.
-        mtu: bytes; None for 1500.
-        addresses: with prefix, like "10.0.0.1/24"; IPv6 ones are usable at once.
-        offloads: whether packets may be joined (tso, gso, gro); `shape` turns that off by itself.
-    """
-
-    place: str
-    ifname: str | None = None
-    mac: str | None = None
-    mtu: int | None = None
-    up: bool = True
-    addresses: tuple[str, ...] = ()
-    offloads: bool = True
-
-    def to_json(self) -> Message:
-        """Return what the agent is sent: what differs from the defaults."""
-        step: Message = {"place": self.place}
-        if self.ifname is not None:
-            step["ifname"] = self.ifname
-        if self.mac is not None:
-            step["mac"] = self.mac
-        if self.mtu is not None:
-            step["mtu"] = self.mtu
-        if not self.up:
-            step["up"] = False
-        if self.addresses:
-            step["addresses"] = self.addresses
-        if not self.offloads:
-            step["offloads"] = False
-        return step
 
 
 @dataclass(slots=True)
@@ -105,7 +68,8 @@ class NamespaceSession:
         self.ending = False
         self.lost: asyncio.Future[str] = asyncio.get_running_loop().create_future()
         self._ledger = ledger
-        self._rows: dict[tuple[str, ...], int] = {("agent",): row}
+        self._rows = RowBook(ledger)
+        self._rows.know(row, ("agent",))
         self._held = {"agent": identity.to_json()}
         self._fds: dict[str, int] = {}
         self._processes: dict[str, NamespaceProcess] = {}
@@ -162,12 +126,11 @@ class NamespaceSession:
         await session._take_up()
         for row in rows:
             if row.kind == "netns":
-                session._rows["place", row.identity["name"]] = row.id
+                session._rows.know(row.id, ("place", row.identity["name"]))
             elif row.kind == "link":
-                for place, ifname in row.identity["ends"]:
-                    session._rows["link", place, ifname] = row.id
+                session._rows.know(row.id, *(("link", place, ifname) for place, ifname in row.identity["ends"]))
             elif row.kind == "process":
-                session._rows["process", row.identity["tag"]] = row.id
+                session._rows.know(row.id, ("process", row.identity["tag"]))
         session._forget_ended()
         return session
 
@@ -220,9 +183,7 @@ class NamespaceSession:
                 except TimeoutError:
                     raise DeadlineError(f"the namespace agent (pid {self.identity.pid}) cannot be killed", backend="netns") from None
         self.connection.close()
-        self._ledger.forget({*self._rows.values(), *self._over})
-        self._rows.clear()
-        self._over.clear()
+        self._rows.forget_all()
 
     def detach(self) -> None:
         """Let go of the agent without ending anything: the run lives on, for `attach` or `collect`."""
@@ -255,14 +216,14 @@ class NamespaceSession:
         asked = _Asked(step, f"make node {name!r}", name, thing)
         answer = await self._steps.add(asked)
         self._fds[name] = answer["fd"]
-        self._rows["place", name] = asked.row
+        self._rows.know(asked.row, ("place", name))
         return NamespaceHost(self, name, owner=owner)
 
     async def switch(self, name: str, *, owner: int = 0) -> None:
         """Make a switch: a bridge without spanning tree."""
         asked = _Asked({"do": "switch", "name": name}, f"make switch {name!r}", name, Thing("netns", {"name": name, **self._held}, owner))
         await self._steps.add(asked)
-        self._rows["place", name] = asked.row
+        self._rows.know(asked.row, ("place", name))
 
     async def veth(self, first: VethEnd, second: VethEnd, *, owner: int = 0) -> tuple[str, str]:
         """Make a link between two nodes, or a node and a switch, or two switches; return the interfaces' names."""
@@ -271,10 +232,9 @@ class NamespaceSession:
         step = {"do": "veth", "ends": [first.to_json(), second.to_json()]}
         asked = _Asked(step, what, first.place, Thing("link", {"ends": ends, **self._held}, owner))
         answer = await self._steps.add(asked)
-        names: tuple[str, str] = tuple(answer["ifnames"])
-        for end, ifname in zip((first, second), names, strict=True):
-            self._rows["link", end.place, ifname] = asked.row
-        return names
+        one, two = answer["ifnames"]
+        self._rows.know(asked.row, ("link", first.place, one), ("link", second.place, two))
+        return one, two
 
     async def shape(self, place: str, ifname: str, shape: Shape | None) -> None:
         """Make the frames that leave by an interface behave as `shape` says, and in no other way; None removes it."""
@@ -319,9 +279,8 @@ class NamespaceSession:
         """Delete a link by one of its ends; at once no packet passes any more."""
         if self.ending:
             return
-        row = self._rows.get(("link", place, ifname))
+        row = self._rows.row("link", place, ifname)
         await self._step("delete_link", f"delete link {place}:{ifname}", place, forget=row, ifname=ifname)
-        self._rows = {key: number for key, number in self._rows.items() if number != row}
 
     async def close_node(self, name: str) -> None:
         """Delete a node with its links, and kill the commands in it."""
@@ -335,10 +294,8 @@ class NamespaceSession:
     async def _close_place(self, do: str, name: str) -> None:
         if self.ending:
             return
-        rows = {number for key, number in self._rows.items() if key[1:2] == (name,) and key[0] in ("place", "link")}
-        asked = _Asked({"do": do, "name": name}, f"delete {name!r}", name, forget=sorted(rows))
+        asked = _Asked({"do": do, "name": name}, f"delete {name!r}", name, forget=self._rows.of_place(name))
         await self._steps.add(asked)
-        self._rows = {key: number for key, number in self._rows.items() if number not in rows}
 
     async def hosts(self, entries: Sequence[tuple[str, Sequence[str]]]) -> None:
         """Say which names every command resolves: pairs of address and names, beside localhost."""
@@ -366,7 +323,7 @@ class NamespaceSession:
 
     async def _do_steps(self, batch: list[_Asked]) -> list[Message | Exception]:
         recorded = [asked for asked in batch if asked.thing is not None]
-        for asked, row in zip(recorded, self._ledger.intend([asked.thing for asked in recorded if asked.thing]), strict=True):
+        for asked, row in zip(recorded, self._rows.intend([asked.thing for asked in recorded if asked.thing]), strict=True):
             asked.row = row
         reply = await self.connection.request("batch", steps=[asked.step for asked in batch])
         results: list[Message | Exception] = []
@@ -374,14 +331,14 @@ class NamespaceSession:
         over: list[int] = []
         for asked, result in zip(batch, reply["results"], strict=True):
             if "error" in result:
-                results.append(_step_error(asked, result))
+                results.append(step_error(asked.what, asked.place, result, shaping=asked.step["do"] == "shape"))
                 over += [asked.row] if asked.row else []
             else:
                 results.append(result)
                 made += [asked.row] if asked.row else []
                 over += asked.forget
         self._ledger.made(made)
-        self._ledger.forget(over)
+        self._rows.forget(over)
         return results
 
     # -- commands
@@ -396,30 +353,29 @@ class NamespaceSession:
 
     async def _do_spawns(self, batch: list[CommandRequest]) -> list[NamespaceProcess | Exception]:
         things = [Thing("process", {"tag": asked.tag, "program": asked.argv[0]}, asked.owner) for asked in batch]
-        rows = self._ledger.intend(things)
+        rows = self._rows.intend(things)
         reply = await self.connection.request("spawn", commands=[asked.to_json() for asked in batch])
         results: list[NamespaceProcess | Exception] = []
         started: list[tuple[int, NamespaceProcess]] = []
         for number, (asked, result) in enumerate(zip(batch, reply["results"], strict=True)):
             if "what" in result:
-                results.append(_command_error(asked, result))
+                results.append(command_error(asked, result))
                 continue
             identity = ProcessIdentity(result["pid"], result["start_ticks"], self.identity.boot_id)
             path = Path(asked.stderr or asked.stdout)
             process = self._processes[asked.tag] = NamespaceProcess(self, asked.tag, asked.node, asked.argv, identity, path)
-            self._rows["process", asked.tag] = rows[number]
+            self._rows.know(rows[number], ("process", asked.tag))
             results.append(process)
             started.append((number, process))
         self._ledger.made([rows[number] for number, _ in started], [process.identity.to_json() for _, process in started])
         reply = await self.connection.request("go", tags=[process.tag for _, process in started])
         for (number, process), result in zip(started, reply["results"], strict=True):
             if "what" in result:
-                results[number] = _command_error(batch[number], result)
+                results[number] = command_error(batch[number], result)
                 self._processes.pop(process.tag, None)
-                self._rows.pop(("process", process.tag), None)
             else:
                 process.started_at = result["started_at"]
-        self._ledger.forget(rows[number] for number, result in enumerate(results) if isinstance(result, Exception))
+        self._rows.forget([rows[number] for number, result in enumerate(results) if isinstance(result, Exception)])
         return results
 
     def _take_event(self, event: Message) -> None:
@@ -427,7 +383,7 @@ class NamespaceSession:
             process = self._processes.get(exit_["tag"])
             if process is not None:
                 process.ended(exit_)
-            row = self._rows.pop(("process", exit_["tag"]), None)
+            row = self._rows.row("process", exit_["tag"])
             if row is not None:
                 if not self._over:
                     asyncio.get_running_loop().call_soon(self._forget_over)
@@ -435,12 +391,11 @@ class NamespaceSession:
 
     def _forget_over(self) -> None:
         over, self._over = self._over, []
-        self._ledger.forget(over)
+        self._rows.forget(over)
 
     def _forget_ended(self) -> None:
-        ended = [tag for tag, process in self._processes.items() if process.exit is not None]
-        rows = [self._rows.pop(("process", tag), None) for tag in ended]
-        self._ledger.forget(row for row in rows if row is not None)
+        rows = [self._rows.row("process", tag) for tag, process in self._processes.items() if process.exit is not None]
+        self._rows.forget([row for row in rows if row is not None])
 
     # -- losing the agent
 
@@ -463,38 +418,3 @@ class NamespaceSession:
         if not self._closing and not self.lost.done():
             self.lost.set_result(reason)
 
-
-_STEP_ADVICE = {
-    errno.EPERM: "the right is missing: see `nepi doctor`",
-    errno.EMFILE: "each node takes two open files: raise the limit (ulimit -n)",
-    errno.ENFILE: "this machine has no open files left (sysctl fs.file-max)",
-    errno.ENOSPC: "the limit of namespaces is reached (sysctl user.max_net_namespaces)",
-    errno.ENOMEM: "memory is short",
-    errno.EEXIST: "it is there already",
-    errno.EXFULL: "a bridge takes 1,023 ports: use more switches",
-    errno.ENETUNREACH: "the gateway must be reachable by an address of the node",
-}
-
-
-def _step_error(asked: _Asked, result: Message) -> ResourceError:
-    code = result["errno"]
-    advice = _STEP_ADVICE.get(code)
-    if asked.step["do"] == "shape" and code in (errno.ENOENT, errno.EOPNOTSUPP):
-        advice = "this kernel lacks the queueing discipline that is needed: see `nepi doctor`"
-    where = f" ({errno.errorcode[code]})" if code in errno.errorcode else ""
-    message = f"could not {asked.what}: {result['error']}{where}" + (f"; {advice}" if advice else "")
-    return ResourceError(message, resource=asked.place, backend="netns")
-
-
-def _command_error(asked: CommandRequest, result: Message) -> CommandError:
-    code, what = result["errno"], result["what"]
-    reason = f"{what}: {os.strerror(code)}" if code else what
-    if what == "program":
-        program = asked.argv[0]
-        reason = f"{program}: {os.strerror(code)}" if code else program
-        # A folder of PATH that may not be entered makes the kernel say "permission denied" of a program that is nowhere.
-        if code == errno.ENOENT or (code == errno.EACCES and "/" not in program and missing_tools([program])):
-            reason = f"{program}: no such program; is it installed? `nepi doctor` says which package has it"
-    elif code == errno.EAGAIN:
-        reason += "; the limit of processes is reached (ulimit -u)"
-    return CommandError(asked.argv, None, reason, resource=asked.node, action="start", backend="netns")

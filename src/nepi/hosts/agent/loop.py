@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import functools
 import heapq
 import itertools
 import selectors
+import sys
 import time
 from collections import deque
 from collections.abc import Callable, Iterator
@@ -59,11 +61,26 @@ class Loop:
         """Work until `stop`."""
         while self._running:
             for key, _ in self._selector.select(self._patience()):
-                key.data()
+                self._safely(key.data)
             now = time.monotonic()
             while self._timers and self._timers[0][0] <= now:
-                heapq.heappop(self._timers)[2]()
+                self._safely(heapq.heappop(self._timers)[2])
             self._slice()
+
+    @staticmethod
+    def _safely(work: Callable[[], object]) -> bool:
+        """Do something; return whether it has come to its end. The run must not die of an error in the agent: it is logged."""
+        try:
+            work()
+        except StopIteration:
+            return True
+        except Exception:
+            import traceback
+
+            traceback.print_exc()
+            sys.stderr.flush()
+            return True
+        return False
 
     def _patience(self) -> float | None:
         if self._jobs or self._idle_job is not None:
@@ -77,15 +94,12 @@ class Loop:
         if self._jobs:
             end = time.monotonic() + 0.005
             while self._jobs and time.monotonic() < end:
-                try:
-                    next(self._jobs[0])
-                except StopIteration:
+                job = self._jobs[0]
+                if self._safely(functools.partial(next, job)):
                     self._jobs.popleft()
             self._busy_at = time.monotonic()
         elif self._idle_job is not None:
-            try:
-                next(self._idle_job)
-            except StopIteration:
+            if self._safely(functools.partial(next, self._idle_job)):
                 self._idle_job = None
         elif self._busy_at and time.monotonic() >= self._busy_at + IDLE_S:
             self._busy_at = 0.0
