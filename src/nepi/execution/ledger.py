@@ -136,10 +136,11 @@ class Ledger:
         with self._lock, _Errors(self.path):
             if self._database is None and not self.path.exists():
                 return []
-            found = self._open(False).execute(
-                "SELECT id, kind, owner, identity, state, boot_id, created_at, note FROM things ORDER BY id"
-            )
-            return [Row(*row[:3], json.loads(row[3]), cast(State, row[4]), *row[5:]) for row in found]
+            found = self._open(False).execute("SELECT id, kind, owner, identity, state, boot_id, created_at, note FROM things ORDER BY id")
+            return [
+                Row(number, kind, owner, json.loads(identity), cast(State, state), boot, created_at, note)
+                for number, kind, owner, identity, state, boot, created_at, note in found
+            ]
 
     def close(self) -> None:
         """Close the file; harmless when closed. A later call opens it again."""

@@ -37,8 +37,7 @@ async def start_agent(run_dir: Path, ledger: Ledger, *, rootless: bool | None) -
     if rootless:
         argv.append("--rootless")
     try:
-        with (run_dir / "agent.log").open("ab") as log:
-            starter = subprocess.Popen(argv, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=log, start_new_session=True)
+        starter = _popen(argv, run_dir)
     except OSError as error:
         ledger.forget([row])
         raise ConnectError(f"the namespace agent could not be started: {error}", backend="netns") from error
@@ -72,6 +71,11 @@ async def start_agent(run_dir: Path, ledger: Ledger, *, rootless: bool | None) -
         starter.stdout.close()
         starter.wait()
     return row, identity, features
+
+
+def _popen(argv: list[str], run_dir: Path) -> subprocess.Popen[bytes]:
+    with (run_dir / "agent.log").open("ab") as log:
+        return subprocess.Popen(argv, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=log, start_new_session=True)
 
 
 class _Lines:

@@ -34,6 +34,10 @@ COMMANDS_AT_ONCE = 64
 END_DEADLINE_S = 10.0
 
 
+def _absolute(path: Path) -> Path:
+    return path.absolute()
+
+
 @dataclass(slots=True)
 class _Asked:
     """A step on its way: what is recorded before, and what is taken out of the ledger after."""
@@ -98,7 +102,7 @@ class NamespaceSession:
         Raises:
             ConnectError: namespaces cannot be made here; the message says what to do.
         """
-        run_dir = run_dir.absolute()
+        run_dir = _absolute(run_dir)
         row, identity, features = await start_agent(run_dir, ledger, rootless=rootless)
         try:
             return await cls._connect(run_dir, ledger, row, identity, features)
@@ -114,7 +118,7 @@ class NamespaceSession:
         Raises:
             ConnectError: the agent is gone.
         """
-        run_dir = run_dir.absolute()
+        run_dir = _absolute(run_dir)
         rows = ledger.rows()
         for row in rows:
             identity = ProcessIdentity.from_json(row.identity) if row.kind == "agent" else None
@@ -196,9 +200,7 @@ class NamespaceSession:
 
     # -- network
 
-    async def node(
-        self, name: str, *, forward: bool = False, sysctls: Mapping[str, str] | None = None, owner: int = 0
-    ) -> NamespaceHost:
+    async def node(self, name: str, *, forward: bool = False, sysctls: Mapping[str, str] | None = None, owner: int = 0) -> NamespaceHost:
         """Make a node: a network namespace with its loopback up.
 
         Args:
@@ -245,9 +247,7 @@ class NamespaceSession:
         answer = await self._step("shape", f"shape {place}:{ifname}", place, ifname=ifname, shape=changes, replace=False)
         return Shape(**answer["shape"]) if answer.get("shape") else None
 
-    async def set_link(
-        self, place: str, ifname: str, *, up: bool | None = None, mtu: int | None = None, mac: str | None = None
-    ) -> None:
+    async def set_link(self, place: str, ifname: str, *, up: bool | None = None, mtu: int | None = None, mac: str | None = None) -> None:
         """Change an interface; None leaves a property as it is."""
         await self._step("set", f"set {place}:{ifname}", place, ifname=ifname, up=up, mtu=mtu, mac=mac)
 
@@ -417,4 +417,3 @@ class NamespaceSession:
             process.ended(None)
         if not self._closing and not self.lost.done():
             self.lost.set_result(reason)
-

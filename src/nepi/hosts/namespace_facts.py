@@ -154,7 +154,8 @@ def _cache_path() -> Path:
 
 
 def _key() -> dict[str, Any]:
-    return {"format": FORMAT, "boot_id": boot_id(), "uid": os.geteuid(), "kernel": os.uname().release, "netns": os.readlink("/proc/self/ns/net")}
+    where = str(Path("/proc/self/ns/net").readlink())
+    return {"format": FORMAT, "boot_id": boot_id(), "uid": os.geteuid(), "kernel": os.uname().release, "netns": where}
 
 
 def _read_cache(path: Path) -> dict[str, Any] | None:

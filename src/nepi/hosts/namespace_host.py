@@ -156,10 +156,10 @@ class NamespaceHost:
             tag=self._session.new_tag(self._name),
             node=self._name,
             argv=tuple(argv),
-            cwd=os.path.abspath(cwd or self._scratch),
-            stdout=os.path.abspath(stdout),
-            stderr=os.path.abspath(stderr) if stderr else None,
-            stdin=os.path.abspath(stdin) if stdin else None,
+            cwd=_absolute(cwd or self._scratch),
+            stdout=_absolute(stdout),
+            stderr=_absolute(stderr) if stderr else None,
+            stdin=_absolute(stdin) if stdin else None,
             env=env,
             owner=self._owner,
         )
@@ -208,17 +208,25 @@ class NamespaceHost:
 
     async def read_file(self, path: Path) -> bytes:
         """Return a file of the host, whole."""
-        return path.read_bytes()
+        return await asyncio.to_thread(path.read_bytes)
 
     async def write_file(self, path: Path, data: bytes, *, mode: int = 0o644) -> None:
         """Write a file on the host, whole, making its folder."""
-        path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_bytes(data)
-        path.chmod(mode)
+        await asyncio.to_thread(_write, path, data, mode)
 
     def missing_tools(self, tools: Sequence[str]) -> list[str]:
         """Return those of `tools` (program names) that this host does not have."""
         return missing_tools(tools)
+
+
+def _absolute(path: Path) -> str:
+    return str(path.absolute())
+
+
+def _write(path: Path, data: bytes, mode: int) -> None:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_bytes(data)
+    path.chmod(mode)
 
 
 def missing_tools(tools: Sequence[str]) -> list[str]:

@@ -6,6 +6,7 @@ or `{"error": ..., "errno": ..., "what": ...}` instead. End of file on standard 
 
 from __future__ import annotations
 
+# ruff: noqa: PTH100, PTH108, PTH118, PTH120, PTH123
 import os
 import sys
 
@@ -15,12 +16,14 @@ if not __package__:
 
     _here = os.path.dirname(os.path.abspath(__file__))
     _spec = importlib.util.spec_from_file_location("nepi_agent", os.path.join(_here, "__init__.py"), submodule_search_locations=[_here])
-    assert _spec is not None and _spec.loader is not None
+    assert _spec is not None
+    assert _spec.loader is not None
     _package = importlib.util.module_from_spec(_spec)
     sys.modules["nepi_agent"] = _package
     _spec.loader.exec_module(_package)
     __package__ = "nepi_agent"
 
+import contextlib
 import gc
 import json
 import resource
@@ -89,10 +92,8 @@ def _prepare(rootless: bool) -> Server:
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
     umask = os.umask(0o077)
-    try:
+    with contextlib.suppress(FileNotFoundError):
         os.unlink("agent.sock")
-    except FileNotFoundError:
-        pass
     listener = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM | socket.SOCK_CLOEXEC)
     listener.bind("agent.sock")
     listener.listen(64)

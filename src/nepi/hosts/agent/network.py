@@ -13,7 +13,7 @@ from dataclasses import asdict, dataclass, field, replace
 from typing import Any
 
 from . import namespaces, queues, requests
-from .netlink import NetlinkError, NetlinkSocket, Request
+from .netlink import NetlinkError, NetlinkSocket
 from .plan import SendPlan
 
 Step = dict[str, Any]

@@ -5,7 +5,7 @@ Prints one JSON object. Everything is tried in namespaces of this process, which
 
 from __future__ import annotations
 
-# ruff: noqa: PTH  (pathlib is slow to import)
+# ruff: noqa: PTH100, PTH108, PTH118, PTH120, PTH123
 import os
 import sys
 
@@ -14,7 +14,8 @@ if not __package__:
 
     _here = os.path.dirname(os.path.abspath(__file__))
     _spec = importlib.util.spec_from_file_location("nepi_agent", os.path.join(_here, "__init__.py"), submodule_search_locations=[_here])
-    assert _spec is not None and _spec.loader is not None
+    assert _spec is not None
+    assert _spec.loader is not None
     _package = importlib.util.module_from_spec(_spec)
     sys.modules["nepi_agent"] = _package
     _spec.loader.exec_module(_package)

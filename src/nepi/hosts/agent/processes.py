@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import json
 import os
 import signal
@@ -88,7 +89,7 @@ class Commands:
             if command.error is not None or command.outer_pid:
                 identified(number, command)
             else:
-                command.identified = lambda number=number, command=command: identified(number, command)  # type: ignore[misc]
+                command.identified = functools.partial(identified, number, command)
             yield
         if not specs:
             reply({"results": []})
@@ -154,7 +155,7 @@ class Commands:
     def go(self, tags: list[str], reply: Reply) -> None:
         """Open the gates; reply when each command executes or has failed to."""
         results: list[dict[str, Any]] = [{} for _ in tags]
-        waiting = {number for number in range(len(tags))}
+        waiting = set(range(len(tags)))
 
         def executed(number: int, command: Command) -> None:
             waiting.discard(number)
@@ -165,10 +166,11 @@ class Commands:
         for number, tag in enumerate(tags):
             command = self._by_tag.get(tag)
             if command is None or command.channel is None:
-                executed(number, command or Command(CommandSpec(tag, "", (), "", ""), 0, None, None, error={"errno": 0, "what": "gate closed"}))
+                nobody = Command(CommandSpec(tag, "", (), "", ""), 0, None, None, error={"errno": 0, "what": "gate closed"})
+                executed(number, command or nobody)
                 continue
             command.started_at = time.time()
-            command.executed = lambda number=number, command=command: executed(number, command)  # type: ignore[misc]
+            command.executed = functools.partial(executed, number, command)
             try:
                 command.channel.send(b"g")
             except OSError:

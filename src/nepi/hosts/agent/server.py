@@ -23,7 +23,9 @@ MAX_BUFFER = 256 * 1024 * 1024
 class Client:
     """One connection. Requests come in, replies and events go out; neither ever blocks the loop."""
 
-    def __init__(self, loop: Loop, connection: socket.socket, take: Callable[[Client, Message], None], gone: Callable[[Client], None]) -> None:
+    def __init__(
+        self, loop: Loop, connection: socket.socket, take: Callable[[Client, Message], None], gone: Callable[[Client], None]
+    ) -> None:
         self._loop = loop
         self._connection = connection
         self._take = take
@@ -97,9 +99,9 @@ class Server:
         listener.setblocking(False)
         self._loop.watch(listener.fileno(), self._accept)
         self._loop.when_idle(lambda: self._network.empty_trash() if self._network.has_trash else None)
+        prefix = "_op_"
         self._ops: dict[str, Callable[[Client, Message], None]] = {
-            name: getattr(self, f"_op_{name}")
-            for name in ("hello", "batch", "spawn", "go", "signal", "stop", "exits", "watch", "listening", "unlisten", "hosts", "inventory", "end")
+            name.removeprefix(prefix): getattr(self, name) for name in dir(self) if name.startswith(prefix)
         }
 
     def run(self) -> None:
@@ -141,7 +143,7 @@ class Server:
             self._refuse(client, message, "step", str(error))
         except OSError as error:
             self._refuse(client, message, "system", str(error), error.errno or 0)
-        except (KeyError, TypeError, ValueError) as error:
+        except Exception as error:  # a request that is wrong must not end the run
             self._refuse(client, message, "protocol", f"{type(error).__name__}: {error}")
 
     @staticmethod
@@ -182,8 +184,8 @@ class Server:
         results: list[Message] = []
         try:
             yield from self._network.run(steps, results)
-        except (OSError, TypeError) as error:
-            self._refuse(client, message, "system", str(error))
+        except Exception as error:  # a step that is wrong must not end the run
+            self._refuse(client, message, "system", f"{type(error).__name__}: {error}")
             return
         client.send({"id": message.get("id"), "ok": {"results": results}})
 
@@ -255,7 +257,7 @@ class Server:
             answer(False)
             return
         if command is not None:
-            
+
             def ended() -> None:
                 watch.close()
                 answer(False)
