@@ -153,3 +153,14 @@ def test_a_route_is_on_one_node() -> None:
     world, a, b, _ = chain()
     world.add("Route", a, b, name="r", network="default", nexthop="10.0.0.2")
     assert mistakes_of(world) == ("t::Route 'r' is connected to 2 nodes: connect it to exactly one",)
+
+
+def test_interfaces_that_are_only_connected_to_each_other_are_on_no_node() -> None:
+    world = World()
+    a = world.add("Node", name="a")
+    first = world.add("Interface", name="i")
+    second = world.add("Interface", first, name="j")
+    world.add("Ping", a, name="p", target=Reference(world.add("Thing", second, name="t")))
+    assert mistakes_of(world)[-1] == (
+        "t::Ping 'p' has attribute 'target' set to t::Thing 't', which has no address: connect its node by a link, or write an address"
+    )

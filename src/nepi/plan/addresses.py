@@ -6,13 +6,13 @@ IPv6 /64. Subnets in use are avoided. What an earlier increment gave stays.
 
 from __future__ import annotations
 
-from bisect import bisect_right
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from itertools import pairwise
 
 from nepi.errors import BadValueError
 from nepi.model.addressing import BITS, Address, Subnet, interface_address, parse_address, parse_subnet
 from nepi.plan.graph import Graph
+from nepi.plan.subnets import SubnetPool
 from nepi.plan.topology import Port, Topology
 
 NEIGHBOURS = 64
@@ -21,58 +21,6 @@ NEIGHBOURS = 64
 _SWITCH_PREFIX = 24
 _LINK_PREFIX = 30
 _IPV6_PREFIX = 64
-
-
-class SubnetPool:
-    """Hands out subnets of the base networks, in order, leaving out those that are taken.
-
-    Args:
-        bases: where to take them from; when one is used up, the next of its IP version follows.
-        taken: networks that overlap nothing that is handed out.
-    """
-
-    def __init__(self, bases: Sequence[Subnet], taken: Iterable[Subnet]) -> None:
-        self._bases = list(bases)
-        self._cursors = [base.first for base in bases]
-        self._taken = {version: _merged(one for one in taken if one.version == version) for version in BITS}
-
-    def has(self, version: int) -> bool:
-        """Whether there is a base network of this IP version."""
-        return any(base.version == version for base in self._bases)
-
-    def take(self, version: int, prefix: int) -> Subnet | None:
-        """Return the next free subnet with this prefix, or None when nothing is left."""
-        for number, base in enumerate(self._bases):
-            if base.version == version and base.prefix <= prefix:
-                first = self._free_from(version, self._cursors[number], 1 << (BITS[version] - prefix))
-                found = Subnet(version, first, prefix)
-                if found.last <= base.last:
-                    self._cursors[number] = found.last + 1
-                    return found
-        return None
-
-    def _free_from(self, version: int, first: int, size: int) -> int:
-        """Return the first multiple of `size` from `first` on at which nothing is taken."""
-        starts, lasts = self._taken[version]
-        while True:
-            first = -(-first // size) * size
-            position = bisect_right(starts, first + size - 1) - 1
-            if position < 0 or lasts[position] < first:
-                return first
-            first = lasts[position] + 1
-
-
-def _merged(subnets: Iterable[Subnet]) -> tuple[list[int], list[int]]:
-    """Return the first and last addresses of disjoint ranges that cover `subnets`, in order."""
-    starts: list[int] = []
-    lasts: list[int] = []
-    for first, last in sorted({(one.first, one.last) for one in subnets}):
-        if lasts and first <= lasts[-1] + 1:
-            lasts[-1] = max(lasts[-1], last)
-        else:
-            starts.append(first)
-            lasts.append(last)
-    return starts, lasts
 
 
 def plan_addresses(graph: Graph, topology: Topology, networks: Sequence[str]) -> None:

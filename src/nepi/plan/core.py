@@ -12,6 +12,7 @@ from nepi.model.typespec import TypeSpec
 from nepi.plan import checks
 from nepi.plan.addresses import plan_addresses
 from nepi.plan.graph import Facts, Graph
+from nepi.plan.naming import name_ports
 from nepi.plan.needs import resolve_needs
 from nepi.plan.order import deployment_order
 from nepi.plan.references import AddressBook, resolve_references
@@ -57,6 +58,7 @@ def plan(
     needs = resolve_needs(graph)
     order = deployment_order(graph, needs)
     topology = find_topology(graph)
+    name_ports(graph, topology)
     plan_addresses(graph, topology, networks)
     book = AddressBook(graph, topology)
     for guid, resolved in resolve_references(graph, book, references).items():

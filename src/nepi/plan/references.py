@@ -45,11 +45,11 @@ class AddressBook:
         if self._graph.spec(guid).role == "node":
             return guid
         nodes = self._graph.peers_of_role(guid, "node")
-        if nodes:
-            return nodes[0]
-        for interface in self._graph.peers_of_role(guid, "interface"):
-            return self.node_of(interface)
-        return None
+        for interface in self._graph.peers_of_role(guid, "interface") if not nodes else ():
+            nodes = self._graph.peers_of_role(interface, "node")
+            if nodes:
+                break
+        return nodes[0] if nodes else None
 
     def _between(self, here: int | None, there: int) -> str | None:
         ports = self._topology.by_node.get(there, [])
