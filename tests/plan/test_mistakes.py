@@ -179,3 +179,12 @@ def test_all_mistakes_come_at_once_and_none_twice() -> None:
     world.when(2, ResourceAction.DEPLOY, reached(2, ResourceState.READY))
     found = mistakes_of(world, networks=("10.0.0.1/8",))
     assert len(found) == len(set(found)) == 7
+
+
+def test_a_credential_reaches_neither_a_message_nor_the_plan() -> None:
+    world = World()
+    (a,) = world.nodes("a")
+    world.add("Ping", a, name="p", secret=4711)
+    assert world.plan().values == {}
+    world.add("Ping", a, name="q", secret=["4711"])
+    assert mistakes_of(world) == ("t::Ping 'q' has a wrong value in attribute 'secret', a credential",)

@@ -51,7 +51,12 @@ CATALOGUE: Mapping[str, TypeSpec] = {
             "t::Ping",
             "application",
             (NODE,),
-            (text("target"), Attribute("count", "x", Types.Integer, range=(1, 10)), Attribute("pid", "x", Types.Integer, Flags.ReadOnly)),
+            (
+                text("target"),
+                Attribute("count", "x", Types.Integer, range=(1, 10)),
+                Attribute("pid", "x", Types.Integer, Flags.ReadOnly),
+                Attribute("secret", "x", Types.String, Flags.Credential),
+            ),
             traces={"stdout": Trace("stdout", "Output.")},
             tools=("ping",),
             aliases=("LinuxPing",),

@@ -70,11 +70,13 @@ def _checked_value(graph: Graph, one: ResourceDescription, spec: TypeSpec, name:
     if template.has_flag(Flags.ReadOnly) or template.has_flag(Flags.NoWrite):
         graph.mistake(one.guid, f"has attribute {name!r} set, which can only be read: take it away")
         return value
+    secret = template.has_flag(Flags.Credential)  # reaches neither a message nor plan.json
     try:
-        return template.converted(value)
+        kept = template.converted(value)
     except BadValueError as error:
-        graph.mistake(one.guid, f"has a wrong value: {error}")
+        graph.mistake(one.guid, f"has a wrong value in attribute {name!r}, a credential" if secret else f"has a wrong value: {error}")
         return value
+    return value if secret else kept
 
 
 def check_references(graph: Graph) -> list[tuple[ResourceDescription, str, Reference]]:
@@ -153,6 +155,21 @@ def check_tools(graph: Graph) -> None:
         package = graph.facts[backend].get("packages", {}).get(tool, "")
         remedy = f"apt install {package}" if package else "install it, or put it on the PATH"
         graph.mistakes.append(f"{graph.place(first[rtypes[0]].guid)} {need} the program {tool!r}, which is missing: {remedy}")
+
+
+def check_backends(graph: Graph) -> None:
+    """Find backends that cannot be used here at all, and more nodes than they take: one mistake for each backend."""
+    for backend, facts in graph.facts.items():
+        if reason := facts.get("unusable"):
+            users = [one for one in graph.new if graph.specs[one.rtype].backend == backend]
+            need = f"and {len(users) - 1} more need" if len(users) > 1 else "needs"
+            if users:
+                graph.mistakes.append(f"{graph.place(users[0].guid)} {need} the backend {backend!r}, which cannot be used here: {reason}")
+        if (limit := facts.get("nodes")) is None:
+            continue
+        count = sum(graph.spec(one.guid).backend == backend for one in graph.of_role("node"))
+        if count > limit:
+            graph.mistakes.append(f"there are {count} nodes of the backend {backend!r}, which takes {limit} here; see `nepi doctor`")
 
 
 def check_by_type(graph: Graph) -> None:

@@ -39,7 +39,8 @@ def plan(
         description: the whole graph that is known so far, increments before this one included.
         catalogue: the types by name.
         facts: what is known of each backend's world, by backend. Keys: `bridge_ports`, `neighbour_table` (limits), `tools_missing`
-            (programs), `packages` (program to Debian package), `features` (kernel feature to whether it is there).
+            (programs), `packages` (program to Debian package), `features` (kernel feature to whether it is there), `unusable` (why
+            nothing can be made there, if so), `nodes` (how many it takes).
         earlier: the plan of the increments before; what it gave does not change, only what it does not have is planned.
         networks: where automatic addresses are taken from.
         checked: attribute values were checked and converted when they were set, and need not be again.
@@ -64,6 +65,7 @@ def plan(
     for guid, resolved in resolve_references(graph, book, references).items():
         values.setdefault(guid, {}).update(resolved)
     check_routes(graph, topology, book, values)
+    checks.check_backends(graph)
     checks.check_tools(graph)
     checks.check_by_type(graph)
     if graph.mistakes:

@@ -27,13 +27,19 @@ def _resolve_type(graph: Graph, spec: TypeSpec, members: list[ResourceDescriptio
     wanted = sum(1 << position for position, need in enumerate(spec.needs) if need.required)
     shared: dict[tuple[int, ...], tuple[Needs, int]] = {}  # applications of one node have the same needs: one tuple for all
     for one in members:
-        peers = graph.peers(one.guid)
+        peers = _reached(graph, one.guid) if spec.role == "link" else graph.peers(one.guid)
         found = shared.get(peers)
         if found is None:
             found = shared[peers] = _resolve_peers(graph, peers, table)
         needs[one.guid], met = found
         if wanted & ~met:
             _miss(graph, one, [need for position, need in enumerate(spec.needs) if wanted & ~met & (1 << position)])
+
+
+def _reached(graph: Graph, link: int) -> tuple[int, ...]:
+    """Return the peers of a link, and the nodes behind its interface resources: an end is made in a node, whoever declares it."""
+    interfaces = graph.peers_of_role(link, "interface")
+    return tuple(dict.fromkeys((*graph.peers(link), *(node for one in interfaces for node in graph.peers_of_role(one, "node")))))
 
 
 def _row(needs: tuple[Need, ...], peer: TypeSpec) -> tuple[ResourceState, int] | None:
