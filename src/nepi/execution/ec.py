@@ -48,6 +48,7 @@ from nepi.util.logger import Logger
 from nepi.util.timefuncs import stabsformat, tnow, tsformat
 
 if TYPE_CHECKING:
+    from nepi.execution.ledger import Ledger
     from nepi.execution.runner import Observer
     from nepi.hosts.port import Completed
 
@@ -118,6 +119,7 @@ class ExperimentController(Logger):
         self._runner: Runner | None = None
         self._dispatcher: Dispatcher | None = None
         self._rundir: RunDir | None = None
+        self._ledger: Ledger | None = None
         self._state = ECState.RUNNING
         self._abort_reason: str | None = None
         self._tasks: dict[int, Task] = {}
@@ -153,6 +155,18 @@ class ExperimentController(Logger):
     def run_dir(self) -> str:
         """The folder of this run; it exists from the first deploy on."""
         return str(self._base / self._exp_id / self._run_id)
+
+    @property
+    def ledger(self) -> Ledger:
+        """The ledger of this run, which all backends share: every outside thing is in it before it is made."""
+        with self._lock:
+            if self._ledger is None:
+                from nepi.execution.ledger import Ledger
+
+                if self._rundir is None:
+                    raise UsageError("a run has a ledger from its first deploy on")
+                self._ledger = Ledger(self._rundir.ledger)
+            return self._ledger
 
     @property
     def ecstate(self) -> ECState:
@@ -724,6 +738,8 @@ class ExperimentController(Logger):
             self._dispatcher.sessions.abandon()
         if runner.broken is None:
             runner.close()
+        if self._ledger is not None:
+            self._ledger.close()
         for failure in self._dispatcher.sessions.failures:
             self._dispatcher.left_behind.setdefault(0, failure)
         record = summarize(self)

@@ -180,6 +180,10 @@ class Runner(Logger):
             self.loop.run_forever()
         finally:
             self._stopped.set()
+            left = asyncio.all_tasks(self.loop)  # of resource managers, which still wait for something
+            for task in left:
+                task.cancel()
+            self.loop.run_until_complete(asyncio.gather(*left, return_exceptions=True))
             self.loop.run_until_complete(self.loop.shutdown_asyncgens())
             self.loop.close()
 

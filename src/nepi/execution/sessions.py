@@ -10,7 +10,10 @@ from nepi.util.logger import Logger
 
 
 class Session(Protocol):
-    """Something that is opened once for a run and closed at its end."""
+    """Something that is opened once for a run and closed at its end.
+
+    One that can be left open for somebody else (`--keep`) has a method `detach()`, too, called on the loop instead of `close`.
+    """
 
     async def close(self) -> None:
         """Give back what it holds; called when every resource has been released."""
@@ -26,6 +29,7 @@ class Sessions(Logger):
         super().__init__("sessions")
         self._loop = loop
         self._opening: dict[Hashable, asyncio.Task[Any]] = {}
+        self._abandoned = False
         self.failures: list[str] = []
 
     async def get(self, key: Hashable, open_: Callable[[], Awaitable[S]]) -> S:
@@ -45,19 +49,22 @@ class Sessions(Logger):
         return task.result() if task is not None and task.done() and not task.cancelled() and task.exception() is None else None
 
     async def close(self) -> None:
-        """Close all of them; what fails is told in `failures`."""
+        """Close all of them, or let go of them after `abandon`; what fails is told in `failures`."""
         for key, task in reversed(list(self._opening.items())):
             try:
                 session = await task
             except (Exception, asyncio.CancelledError):
                 continue  # it never opened, and whoever asked for it has been told
             try:
-                await session.close()
+                if self._abandoned:
+                    getattr(session, "detach", lambda: None)()
+                else:
+                    await session.close()
             except Exception as error:
                 self.failures.append(f"{key}: {error}")
                 self.error(f"session {key} did not close: {error}")
         self._opening.clear()
 
     def abandon(self) -> None:
-        """Leave them open, for somebody who attaches or collects later."""
-        self._opening.clear()
+        """Let `close` leave them open, for somebody who attaches or collects later; from any thread."""
+        self._abandoned = True
