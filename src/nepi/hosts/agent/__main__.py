@@ -6,7 +6,6 @@ or `{"error": ..., "errno": ..., "what": ...}` instead. End of file on standard 
 
 from __future__ import annotations
 
-# ruff: noqa: PTH100, PTH108, PTH118, PTH120, PTH123
 import os
 import sys
 

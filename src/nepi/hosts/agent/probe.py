@@ -5,7 +5,6 @@ Prints one JSON object. Everything is tried in namespaces of this process, which
 
 from __future__ import annotations
 
-# ruff: noqa: PTH100, PTH108, PTH118, PTH120, PTH123
 import os
 import sys
 
