@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
+from collections.abc import Container, Iterable
 from typing import Any
 
 from nepi.errors import BadValueError, did_you_mean
@@ -137,6 +137,9 @@ def check_applications(graph: Graph) -> None:
 
 def check_tools(graph: Graph) -> None:
     """Find programs that new resources need and that their backend's facts say are missing: one mistake for each program."""
+    missing = {rtype: [tool for tool in spec.tools if tool in _missing_tools(graph, spec)] for rtype, spec in graph.specs.items()}
+    if not any(missing.values()):
+        return
     first: dict[str, ResourceDescription] = {}
     counts: dict[str, int] = {}
     for one in graph.new:
@@ -144,11 +147,8 @@ def check_tools(graph: Graph) -> None:
         first.setdefault(one.rtype, one)
     users: dict[tuple[str, str], list[str]] = {}
     for rtype in first:
-        spec = graph.specs[rtype]
-        missing = graph.facts.get(spec.backend, {}).get("tools_missing", ())
-        for tool in spec.tools:
-            if tool in missing:
-                users.setdefault((spec.backend, tool), []).append(rtype)
+        for tool in missing[rtype]:
+            users.setdefault((graph.specs[rtype].backend, tool), []).append(rtype)
     for (backend, tool), rtypes in users.items():
         count = sum(counts[rtype] for rtype in rtypes)
         need = f"and {count - 1} more need" if count > 1 else "needs"
@@ -170,6 +170,11 @@ def check_backends(graph: Graph) -> None:
         count = sum(graph.spec(one.guid).backend == backend for one in graph.of_role("node"))
         if count > limit:
             graph.mistakes.append(f"there are {count} nodes of the backend {backend!r}, which takes {limit} here; see `nepi doctor`")
+
+
+def _missing_tools(graph: Graph, spec: TypeSpec) -> Container[str]:
+    missing: Container[str] = graph.facts.get(spec.backend, {}).get("tools_missing", ())
+    return missing
 
 
 def check_by_type(graph: Graph) -> None:

@@ -59,16 +59,19 @@ class Graph:
         """Whether there is such a type; nothing more is said of resources whose type is unknown."""
         return rtype not in self._unknown
 
-    def _connected_from(self) -> dict[int, list[int]]:
-        """Return for each guid those that name it among their connections; a connection that leads nowhere is a mistake."""
+    def _connected_from(self) -> dict[int, int | list[int]]:
+        """Return for each guid the one or those that name it among their connections; a connection that leads nowhere is a mistake."""
+        # Most are named by one only: no list for each of those, which the garbage collector would walk again and again.
         resources = self.resources
-        back: dict[int, list[int]] = {}
+        back: dict[int, int | list[int]] = {}
         for guid, one in resources.items():
             for peer in one.connections:
                 if peer in resources and peer != guid:
                     known = back.get(peer)
                     if known is None:
-                        back[peer] = [guid]
+                        back[peer] = guid
+                    elif isinstance(known, int):
+                        back[peer] = [known, guid]
                     else:
                         known.append(guid)
                 else:
@@ -101,8 +104,10 @@ class Graph:
         """Return the guids of connected resources, whichever side the connection was written down on, in order, each once."""
         own = self.resources[guid].connections
         back = self._back.get(guid)
-        if back is None or (len(back) == 1 == len(own) and back[0] == own[0]):
+        if back is None:
             return own
+        if isinstance(back, int):
+            return own if back in own[:2] else tuple(dict.fromkeys((*own, back)))
         return tuple(dict.fromkeys((*own, *back)))
 
     def peers_of_role(self, guid: int, *roles: str) -> list[int]:
