@@ -60,7 +60,7 @@ class Runner(Logger):
         self.engine = engine
         self.observers: list[Observer] = []
         self.broken: BaseException | None = None
-        self.blocked_waits = 0
+        self._blocked_on: set[Future[Any]] = set()
         self._dispatcher = dispatcher
         self._journal = journal
         self._inbox: deque[Item] = deque()
@@ -87,6 +87,11 @@ class Runner(Logger):
     def on_loop(self) -> bool:
         """Whether the caller is on the loop's thread, where nothing may block."""
         return threading.get_ident() == self._thread.ident
+
+    @property
+    def blocked_waits(self) -> int:
+        """How many waits of the user's threads have no result yet; what a virtual clock goes by."""
+        return sum(not future.done() for future in list(self._blocked_on))
 
     def post(self, item: Item) -> None:
         """Hand in an announcement, an event, or something to call on the loop's thread; kept in order."""
@@ -139,7 +144,7 @@ class Runner(Logger):
         return self._blocked(asyncio.run_coroutine_threadsafe(run(), self.loop))
 
     def _blocked(self, future: Future[T]) -> T:
-        self.blocked_waits += 1
+        self._blocked_on.add(future)
         try:
             while True:
                 try:
@@ -149,7 +154,7 @@ class Runner(Logger):
                     if future.done():
                         raise
         finally:
-            self.blocked_waits -= 1
+            self._blocked_on.discard(future)
 
     def refuse_on_loop(self, what: str) -> None:
         """Raise when the caller is on the loop's thread.

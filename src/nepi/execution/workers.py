@@ -46,7 +46,17 @@ class Workers:
     @property
     def idle(self) -> bool:
         """Whether every call that was submitted has been made."""
-        return _count_of(self._made) >= _count_of(self._submitted)
+        return self.outstanding <= 0
+
+    @property
+    def outstanding(self) -> int:
+        """How many calls were submitted and have not come back yet."""
+        return _count_of(self._submitted) - _count_of(self._made)
+
+    @property
+    def name(self) -> str:
+        """Prefix of the threads' names."""
+        return self._name
 
     def submit(self, call: Callable[[], None]) -> None:
         """Let a thread make this call, soon; it must not raise. From any thread."""
