@@ -139,11 +139,8 @@ class Dispatcher:
                 self._order(manager, action)
 
     def _call_base(self, manager: ResourceManager, action: ResourceAction) -> None:
-        state, announce = _REACHED[action]
-        if manager._current < state or action <= ResourceAction.STOP:
-            announce(manager)
-        else:
-            manager.set_released()
+        _, announce = _REACHED[action]
+        announce(manager)
 
     def _order(self, manager: ResourceManager, action: ResourceAction | None) -> None:
         busy = self._doing.get(manager.guid)
@@ -178,12 +175,12 @@ class Dispatcher:
         if not doing.claim():
             return
         doing.task = task
+        before = doing.manager._current
         try:
             await method()
-            if doing.action is not None:
-                state, announce = _REACHED[doing.action]
-                if doing.manager._current < state or (doing.action == ResourceAction.START and doing.manager._current == ResourceState.STOPPED):
-                    announce(doing.manager)
+            if doing.action is not None and doing.manager._current == before:
+                _, announce = _REACHED[doing.action]
+                announce(doing.manager)
         except asyncio.CancelledError:
             raise
         except BaseException as error:
