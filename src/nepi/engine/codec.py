@@ -10,12 +10,16 @@ from nepi.model.conditions import from_record as condition_from
 from nepi.model.conditions import to_record as condition_record
 from nepi.model.states import ResourceAction, ResourceState
 
+_DIGITS = tuple(str(int(state)) for state in ResourceState)
+
 
 def event_record(event: ev.Event) -> list[Any]:
     """Return an event as plain JSON data."""
     match event:
         case ev.Entered(state=state, guids=guids):
             return ["entered", state.name, guids]
+        case ev.Announced(guids=guids, states=states):
+            return ["announced", guids, "".join([_DIGITS[state] for state in states])]
         case ev.Joined(profile=profile, guids=guids):
             return ["joined", _profile_record(profile), _ranges(guids)]
         case ev.Needed(dependents=dependents, providers=providers, states=states):
@@ -66,6 +70,8 @@ def _event_from(record: list[Any]) -> ev.Event:
     match record:
         case ["entered", state, guids]:
             return ev.Entered(ResourceState[state], tuple(guids))
+        case ["announced", guids, digits]:
+            return ev.Announced(tuple(guids), tuple([ResourceState(int(digit)) for digit in digits]))
         case ["joined", profile, ranges]:
             return ev.Joined(_profile_from(profile), _guids(ranges))
         case ["needed", dependents, providers, runs]:

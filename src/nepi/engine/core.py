@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import assert_never
 
 from nepi.engine import events as ev
@@ -57,14 +57,20 @@ class Engine:
         Raises:
             IllegalMoveError: the event speaks of a resource that never joined; our bug, never caught.
         """
+        return self.handle_all((event,), now=now)
+
+    def handle_all(self, events: Iterable[ev.Event], *, now: float) -> list[ev.Instruction]:
+        """Take events that happened at one instant, in order; as `handle`, with one answer to all of them."""
         self._now = now
         self._turn += 1
-        if self._timers.due_at is not None and self._timers.due_at <= now:
+        due = self._timers.due_at
+        if due is not None and due <= now:
             self._timers.run(now)
-        try:
-            self._dispatch(event)
-        except KeyError as error:
-            raise IllegalMoveError(f"{event!r} speaks of a resource that never joined: {error}") from error
+        for event in events:
+            try:
+                self._dispatch(event)
+            except KeyError as error:
+                raise IllegalMoveError(f"{event!r} speaks of a resource that never joined: {error}") from error
         return self._out.take()
 
     @property
@@ -81,7 +87,13 @@ class Engine:
     def _dispatch(self, event: ev.Event) -> None:
         match event:
             case ev.Entered(state=state, guids=guids):
-                self._entered(state, guids)
+                members, enter = self.members, self._enter
+                for guid in guids:
+                    enter(members[guid], state)
+            case ev.Announced(guids=guids, states=states):
+                members, enter = self.members, self._enter
+                for guid, state in zip(guids, states, strict=True):
+                    enter(members[guid], state)
             case ev.Failed(guid=guid, action=action, reason=reason):
                 self._failed(self.members[guid], action, reason)
             case ev.Explained(guid=guid, reason=reason):
@@ -310,29 +322,26 @@ class Engine:
 
     # States.
 
-    def _entered(self, state: ResourceState, guids: ev.Guids) -> None:
-        members, now, gates = self.members, self._now, self._gates
-        for guid in guids:
-            member = members[guid]
-            if member.state == RELEASED:
-                continue
-            before = member.state
-            member.state = int(state)
-            member.entered[state] = now
-            member.changed = self._turn
-            if member.doing is not None and state >= _REACHED[member.doing]:  # type: ignore[index]  # doing is an action's number
-                member.doing = None
-                member.attempts = 0
-            if member.waiters or member.exit_waiters:
-                gates.entered(member, now)
-            if before < READY <= state and member.deploy_wanted:
-                self._counted(member)
-            if member.repeaters:
-                self._wake_repeaters(member)
-            if state == FAILED:
-                self._has_failed(member)
-            elif state == RELEASED:
-                self._has_released(member)
+    def _enter(self, member: Member, state: ResourceState) -> None:
+        before = member.state
+        if before == RELEASED:
+            return
+        member.state = int(state)
+        member.entered[state] = self._now
+        member.changed = self._turn
+        if member.doing is not None and state >= _REACHED[member.doing]:  # type: ignore[index]  # doing is an action's number
+            member.doing = None
+            member.attempts = 0
+        if member.waiters or member.exit_waiters:
+            self._gates.entered(member, self._now)
+        if before < READY <= state and member.deploy_wanted:
+            self._counted(member)
+        if member.repeaters:
+            self._wake_repeaters(member)
+        if state == FAILED:
+            self._has_failed(member)
+        elif state == RELEASED:
+            self._has_released(member)
 
     def _counted(self, member: Member) -> None:
         group = self._groups[member.group]

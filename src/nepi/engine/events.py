@@ -108,6 +108,14 @@ class Entered:
 
 
 @dataclass(frozen=True, slots=True)
+class Announced:
+    """Resources announced states in turn, `guids[i]` the state `states[i]`; one event instead of many short `Entered`."""
+
+    guids: Guids
+    states: tuple[ResourceState, ...]
+
+
+@dataclass(frozen=True, slots=True)
 class Failed:
     """An action raised. `reason` is for people."""
 
@@ -201,6 +209,7 @@ Event = (
     | DeployAsked
     | ActionAsked
     | Entered
+    | Announced
     | Failed
     | Explained
     | Exited

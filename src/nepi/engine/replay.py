@@ -37,10 +37,8 @@ def replay(lines: Iterable[dict[str, Any]], *, stop_on_abort: bool = False) -> R
     """
     result = Replay(Engine(stop_on_abort=stop_on_abort))
     for line in lines:
-        decided: list[Any] = []
-        for record in line["ev"]:
-            for instruction in result.engine.handle(event_from(record), now=line["t"]):
-                decided.append(_plain(instruction_record(instruction)))
+        instructions = result.engine.handle_all([event_from(record) for record in line["ev"]], now=line["t"])
+        decided = [_plain(instruction_record(one)) for one in instructions]
         result.batches += 1
         asked = [_plain(one) for one in line["do"]]
         if decided != asked:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Iterable, Mapping
 from typing import Any
 
@@ -24,19 +25,37 @@ def describe(exp_id: str, backend: str, managers: Iterable[ResourceManager], *, 
 def _described(manager: ResourceManager, credentials: bool) -> ResourceDescription:
     own, connections, traces = manager._own_attrs, manager._connections, manager._own_trcs
     return ResourceDescription(
-        manager.guid,
+        manager._guid,
         manager._rtype,
         manager.name,
         _values(manager, credentials) if own else {},
         tuple(sorted(connections)) if len(connections) > 1 else tuple(connections),
         tuple(conditions_of(manager)) if manager._conditions or manager._when else (),
-        tuple(name for name, trace in traces.items() if trace.enabled) if traces else (),
+        tuple([name for name, trace in traces.items() if trace.enabled]) if traces else (),
     )
 
 
 def _values(manager: ResourceManager, credentials: bool) -> dict[str, Any]:
     values = manager.values_set()
     return values if credentials else {name: value for name, value in values.items() if not manager.has_flag(name, Flags.Credential)}
+
+
+def without_credentials(description: ExperimentDescription, catalogue: Mapping[str, TypeSpec]) -> ExperimentDescription:
+    """Return the description as it may be written: without the values of attributes that are credentials."""
+    secret = {
+        rtype: names
+        for rtype, spec in catalogue.items()
+        if (names := frozenset(name for name, one in spec.attributes.items() if one.has_flag(Flags.Credential)))
+    }
+    if not secret:
+        return description
+    resources = [
+        dataclasses.replace(one, attributes={name: value for name, value in one.attributes.items() if name not in secret[one.rtype]})
+        if one.rtype in secret
+        else one
+        for one in description.resources
+    ]
+    return dataclasses.replace(description, resources=resources)
 
 
 def conditions_of(manager: ResourceManager) -> list[tuple[ResourceAction, Condition]]:

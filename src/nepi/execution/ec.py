@@ -22,12 +22,13 @@ from nepi.engine import events as ev
 from nepi.engine.core import Engine
 from nepi.errors import BadConnectionError, BadValueError, DescriptionError, ExperimentError, UnknownResourceError, UsageError, did_you_mean
 from nepi.execution import invocation
-from nepi.execution.deployment import catalogue_of, conditions_of, describe, facts_for, joined, needed, profile_of
+from nepi.execution.deployment import catalogue_of, conditions_of, describe, facts_for, joined, needed, profile_of, without_credentials
 from nepi.execution.dispatch import VERBS, Dispatcher
 from nepi.execution.factory import ResourceFactory
 from nepi.execution.failure import ECState, FailureLevel, FailureManager, replaced
 from nepi.execution.handle import Handle
 from nepi.execution.journal import Journal
+from nepi.execution.quiet import collection_paused
 from nepi.execution.resource import ResourceManager, reschedule_delay, seed_condition
 from nepi.execution.rundir import RunDir, checked_name, runs_home
 from nepi.execution.runner import Runner
@@ -37,7 +38,7 @@ from nepi.execution.summary import environment, summarize
 from nepi.execution.waits import WaitResult
 from nepi.model.attributes import Attribute, Flags
 from nepi.model.conditions import Condition, Reached, members_of
-from nepi.model.experiment import ExperimentDescription
+from nepi.model.experiment import ExperimentDescription, json_text
 from nepi.model.states import ENDED, ResourceAction, ResourceState, ResourceState2str
 from nepi.model.traces import Trace, TraceAttr
 from nepi.plan.core import NETWORKS, plan
@@ -115,7 +116,7 @@ class ExperimentController(Logger):
         self._deployed: dict[int, None] = {}
         self._groups = 0
         self._plan = Plan()
-        self._increments: list[dict[str, Any]] = []
+        self._description: ExperimentDescription | None = None
         self._runner: Runner | None = None
         self._dispatcher: Dispatcher | None = None
         self._rundir: RunDir | None = None
@@ -290,6 +291,8 @@ class ExperimentController(Logger):
         Raises:
             UnknownResourceError: there is none.
         """
+        if type(resource) is int:
+            return resource
         if isinstance(resource, str):
             guid = self._names.get(resource)
             if guid is None:
@@ -316,6 +319,13 @@ class ExperimentController(Logger):
             return self._managers[guid]
         except KeyError:
             raise UnknownResourceError(f"there is no resource with guid {guid}") from None
+
+    def _guids_of(self, resources: Any) -> tuple[int, ...]:
+        """Return the guids of one resource or of many; there may be very many."""
+        listed = _listed(resources)
+        if set(listed) <= self._managers.keys():
+            return tuple(listed)
+        return tuple(self.resource(one).guid for one in listed)
 
     def get_resource(self, guid: int) -> ResourceManager | None:
         """Return a resource manager by guid, or None."""
@@ -621,12 +631,12 @@ class ExperimentController(Logger):
         Raises:
             PlanError: the description has mistakes; all of them are told, and nothing was created.
         """
-        with self._lock:
+        with self._lock, collection_paused():
             self._refuse_when_over("deploy")
             if guids is None:
                 wanted = [guid for guid in self._managers if guid not in self._deployed]
             else:
-                wanted = [self.resource(one).guid for one in _listed(guids)]
+                wanted = list(self._guids_of(guids))
             self._make_plan()
             asked = invocation.current()
             if asked is not None and asked.planned is not None:
@@ -661,6 +671,7 @@ class ExperimentController(Logger):
         description = describe(self._exp_id, self.backend, managers, credentials=True)
         facts = facts_for(catalogue)
         self._plan = plan(description, catalogue, facts, earlier=self._plan, networks=self._networks, checked=True)
+        self._description = without_credentials(description, catalogue)
         self._unplanned.clear()
 
     def _join(self) -> None:
@@ -697,7 +708,7 @@ class ExperimentController(Logger):
     def release(self, guids: Any = None) -> WaitResult:
         """Give resources back, and whatever needs them; by default everything. Blocks until it is done."""
         with self._lock:
-            wanted = [self.resource(one).guid for one in _listed(guids)] if guids is not None else list(self._managers)
+            wanted = list(self._guids_of(guids)) if guids is not None else list(self._managers)
             if self._runner is None or self._state == ECState.TERMINATED:
                 for guid in wanted:
                     self._managers[guid].set_released()
@@ -828,7 +839,7 @@ class ExperimentController(Logger):
             runner.unwatch(number)
 
     def _wait_all(self, guids: Any, state: int, deadline: str | float | None, *, survives_abort: bool = False) -> WaitResult:
-        members = tuple(self.resource(one).guid for one in _listed(guids))
+        members = self._guids_of(guids)
         return self._wait(Reached(members, int(ResourceState(state)), "at_least"), deadline, survives_abort=survives_abort)
 
     def _wait(self, condition: Condition, deadline: str | float | None = None, *, survives_abort: bool = False) -> WaitResult:
@@ -1038,8 +1049,9 @@ class ExperimentController(Logger):
 
     def _write_description(self) -> None:
         assert self._rundir is not None
+        description, self._description = self._description or self.describe(), None
         try:
-            self._rundir.write_json(self._rundir.description, self.describe().to_record())
+            self._rundir.write_text(self._rundir.description, json_text(description))
             self._rundir.write_json(self._rundir.plan, self._plan.to_record())
         except (TypeError, ValueError) as error:
             raise DescriptionError(f"the experiment cannot be written down: {error}") from error

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import re
+import secrets
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
@@ -53,6 +54,8 @@ class RunDir:
             raise RunError(f"run {run_id} of experiment {exp_id} exists already in {base}; every run needs a run_id of its own") from None
         except OSError as error:
             raise RunError(f"cannot make the run's folder {path}: {error.strerror}; choose another place with local_dir= or NEPI_HOME") from error
+        if base != runs_home():
+            _link_from_home(path)
         return cls(path)
 
     @property
@@ -91,8 +94,13 @@ class RunDir:
 
     def write_json(self, path: Path, record: Any, *, indent: int | None = None) -> None:
         """Write a file of the run so that a reader sees the old or the new one, never a part."""
+        self.write_text(path, [json.dumps(record, indent=indent, separators=None if indent else (",", ":"), ensure_ascii=False), "\n"])
+
+    def write_text(self, path: Path, pieces: Iterable[str]) -> None:
+        """Write a file of the run from pieces, likewise."""
         temporary = path.with_name(f".{path.name}.new")
-        temporary.write_text(json.dumps(record, indent=indent, separators=None if indent else (",", ":")) + "\n", encoding="utf-8")
+        with temporary.open("w", encoding="utf-8", errors="surrogateescape") as file:
+            file.writelines(pieces)
         temporary.replace(path)
 
     def write_status(self, **facts: Any) -> None:
@@ -110,3 +118,17 @@ class RunDir:
         except (OSError, ValueError) as error:
             raise RunError(f"{self.path} is not the folder of a run: {error}") from None
         return status
+
+
+def _link_from_home(path: Path) -> None:
+    """Let `nepi ps` and `nepi gc` find a run that lies somewhere else: a symbolic link where it would be by default."""
+    place = runs_home() / path.parent.name / path.name
+    for link in (place, place.with_name(f"{place.name}~{secrets.token_hex(3)}")):
+        try:
+            link.parent.mkdir(parents=True, exist_ok=True)
+            link.symlink_to(path.absolute())
+        except FileExistsError:  # another run of this name, in yet another place
+            continue
+        except OSError:  # a home that cannot be written to; the run is found by its path
+            pass
+        return

@@ -6,7 +6,6 @@
 from __future__ import annotations
 
 import asyncio
-import gc
 import threading
 from collections import deque
 from collections.abc import Awaitable, Callable
@@ -19,6 +18,7 @@ from nepi.engine.core import Engine
 from nepi.errors import UsageError
 from nepi.execution.dispatch import Dispatcher
 from nepi.execution.journal import Journal
+from nepi.execution.quiet import collection_paused
 from nepi.execution.waits import WaitResult
 from nepi.model.conditions import Condition, Within
 from nepi.model.states import ResourceState
@@ -198,19 +198,15 @@ class Runner(Logger):
         if self._draining:
             return
         self._draining = True
-        # Collecting garbage in the middle of a batch looks at every resource and finds nothing: half of the time of large runs.
-        collecting = gc.isenabled()
-        gc.disable()
         try:
-            handled = 0
-            while self._inbox and handled < BATCH and self.broken is None:
-                handled += self._batch()
+            with collection_paused():
+                handled = 0
+                while self._inbox and handled < BATCH and self.broken is None:
+                    handled += self._batch()
         except BaseException as error:
             self._break(error)
         finally:
             self._draining = False
-            if collecting:
-                gc.enable()
         if self._inbox and not self._signalled:
             self._signalled = True
             self.loop.call_soon(self._drain)
@@ -219,11 +215,8 @@ class Runner(Logger):
     def _batch(self) -> int:
         events, calls, size = gather(self._inbox, BATCH)
         if events:
-            now = self.now
-            decisions: list[ev.Instruction] = []
-            handle = self.engine.handle
-            for event in events:
-                decisions += handle(event, now=now)
+            now = round(self.now, 6)  # as the journal keeps it, so that a replay sees the same instants
+            decisions = self.engine.handle_all(events, now=now)
             self._journal.write(now, events, decisions)
             for observer in self.observers:
                 observer.batch(now, events, decisions)
@@ -272,14 +265,14 @@ class Runner(Logger):
 
 
 def gather(inbox: deque[Item], limit: int) -> tuple[list[ev.Event], list[Callable[[], None]], int]:
-    """Take items from the inbox in order; neighbouring announcements of the same state become one event.
+    """Take items from the inbox in order; neighbouring announcements become few events.
 
     Returns:
         The events; the calls that came after all of them (a call ends the batch, so that order is kept); how many items these were.
     """
     events: list[ev.Event] = []
     guids: list[int] = []
-    state: ResourceState | None = None
+    states: list[ResourceState] = []
     size = 0
     take = inbox.popleft
     while size < limit:
@@ -289,20 +282,23 @@ def gather(inbox: deque[Item], limit: int) -> tuple[list[ev.Event], list[Callabl
             break
         size += 1
         if type(item) is tuple:
-            guid, announced = item
-            if announced is not state:
-                if state is not None:
-                    events.append(ev.Entered(state, tuple(guids)))
-                    guids = []
-                state = announced
-            guids.append(guid)
+            guids.append(item[0])
+            states.append(item[1])
             continue
-        if state is not None:
-            events.append(ev.Entered(state, tuple(guids)))
-            state, guids = None, []
+        if guids:
+            events.extend(_announcements(guids, states))
+            guids, states = [], []
         if callable(item):
             return events, [item], size
         events.append(item)  # type: ignore[arg-type]  # neither a tuple nor callable: an event
-    if state is not None:
-        events.append(ev.Entered(state, tuple(guids)))
+    if guids:
+        events.extend(_announcements(guids, states))
     return events, [], size
+
+
+def _announcements(guids: list[int], states: list[ResourceState]) -> list[ev.Event]:
+    """Return announcements as few events: one for each run of the same state, or one for all when the runs are short."""
+    ends = [i for i in range(1, len(states)) if states[i] is not states[i - 1]]
+    if len(ends) > 8 and 4 * len(ends) > len(states):
+        return [ev.Announced(tuple(guids), tuple(states))]
+    return [ev.Entered(states[begin], tuple(guids[begin:end])) for begin, end in zip([0, *ends], [*ends, len(states)], strict=True)]

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -10,6 +12,7 @@ from nepi.model.attributes import Reference
 from nepi.model.conditions import Condition, from_record, to_record
 from nepi.model.states import ResourceAction
 
+_PIECE = 500
 FORMAT = 1
 """Version of the JSON form, in its `format` key."""
 
@@ -110,3 +113,14 @@ def _resource_from(record: dict[str, Any]) -> ResourceDescription:
         conditions=tuple((ResourceAction[action], from_record(condition)) for action, condition in record.get("conditions", ())),
         traces=tuple(record.get("traces", ())),
     )
+
+
+def json_text(description: ExperimentDescription) -> Iterator[str]:
+    """Yield the description's JSON in pieces, so that a large one never stands in memory as a whole."""
+    head = json.dumps({"format": FORMAT, "experiment": description.exp_id, "backend": description.backend}, ensure_ascii=False)
+    yield head[:-1] + ', "resources": ['
+    for first in range(0, len(description.resources), _PIECE):
+        rows = [_resource_record(one) for one in description.resources[first : first + _PIECE]]
+        text = json.dumps(rows, separators=(",", ":"), ensure_ascii=False)
+        yield (",\n" if first else "\n") + text[1:-1]
+    yield "]}\n"
