@@ -88,7 +88,8 @@ def test_address_is_encoded_as_pyroute2_does(value: str, family: int) -> None:
 
 
 @pytest.mark.parametrize(
-    ("to", "via", "family"), [("10.1.0.0/16", "10.0.0.9", socket.AF_INET), ("::/0", "fd00::9", socket.AF_INET6), ("0.0.0.0/0", "10.0.0.9", 2)]
+    ("to", "via", "family"),
+    [("10.1.0.0/16", "10.0.0.9", socket.AF_INET), ("::/0", "fd00::9", socket.AF_INET6), ("0.0.0.0/0", "10.0.0.9", 2)],
 )
 def test_route_by_gateway_is_encoded_as_pyroute2_does(to: str, via: str, family: int) -> None:
     destination, prefix = to.split("/")

@@ -40,10 +40,14 @@ def rows(run_dir: Path) -> list[Row]:
         return ledger.rows()
 
 
+def _make(run_dir: Path) -> None:
+    run_dir.mkdir(exist_ok=True)
+
+
 @asynccontextmanager
 async def session_in(run_dir: Path, rights: str = RIGHTS[0]) -> AsyncGenerator[NamespaceSession]:
     """A session that is closed at the end, and then has left no row."""
-    run_dir.mkdir(exist_ok=True)
+    _make(run_dir)
     with Ledger(run_dir / "ledger.sqlite") as ledger:
         session = await NamespaceSession.open(run_dir, ledger, rootless=rights == "rootless")
         try:
@@ -51,9 +55,13 @@ async def session_in(run_dir: Path, rights: str = RIGHTS[0]) -> AsyncGenerator[N
         finally:
             await session.close()
             left = ledger.rows()
-            log = (run_dir / "agent.log").read_text()
+            log = _log(run_dir)
         assert left == []
         assert log == ""
+
+
+def _log(run_dir: Path) -> str:
+    return (run_dir / "agent.log").read_text()
 
 
 async def star(session: NamespaceSession, count: int) -> list[NamespaceHost]:

@@ -32,6 +32,7 @@ STEPS_AT_ONCE = 5000
 # Each command that waits at its gate is a Python process for a moment.
 COMMANDS_AT_ONCE = 64
 END_DEADLINE_S = 10.0
+LAST_WORDS_S = 1.0
 
 
 def _absolute(path: Path) -> Path:
@@ -409,8 +410,11 @@ class NamespaceSession:
         self._lose("the namespace agent has ended")
 
     def _connection_lost(self, reason: str) -> None:
+        # When the agent dies its connection ends first, and a moment later, with everything in it, the process.
         if not self._closing:
-            self._lose(f"the connection to the namespace agent was lost: {reason}")
+            asyncio.get_running_loop().call_later(
+                LAST_WORDS_S, lambda: self._lose(f"the connection to the namespace agent was lost: {reason}")
+            )
 
     def _lose(self, reason: str) -> None:
         for process in self._processes.values():

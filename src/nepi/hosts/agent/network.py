@@ -96,7 +96,7 @@ class Network:
                 try:
                     handler = self._steps[step["do"]]
                     results[number] = handler(step, number, batch) or {}
-                except (StepError, ValueError, KeyError) as error:
+                except (StepError, ValueError, TypeError, KeyError) as error:
                     message = f"missing field {error}" if isinstance(error, KeyError) else str(error)
                     results[number] = {"error": message, "errno": 0}
                 except OSError as error:

@@ -1,0 +1,34 @@
+"""What an ordinary user can do: `ordinary_user.py FOLDER`, started as one by test_agent_life. Standard library only."""
+
+import asyncio
+import os
+import sys
+from pathlib import Path
+
+from nepi.execution.ledger import Ledger
+from nepi.execution.ledger_kinds import collect
+from nepi.hosts.namespace import NamespaceSession, Shape, VethEnd
+
+
+async def main(run_dir: Path) -> None:
+    ledger = Ledger(run_dir / "ledger.sqlite")
+    session = await NamespaceSession.open(run_dir, ledger)
+    a, b, *_ = await asyncio.gather(session.node("a"), session.node("b", forward=True), session.switch("s"))
+    await asyncio.gather(
+        session.veth(VethEnd("a", "eth0", addresses=("10.0.0.1/24", "fd00::1/64")), VethEnd("s")),
+        session.veth(VethEnd("b", "eth0", addresses=("10.0.0.2/24", "fd00::2/64")), VethEnd("s")),
+        session.hosts([("10.0.0.2", ["b"])]),
+    )
+    four = await a.run(["ping", "-n", "-c", "1", "-W", "5", "10.0.0.2"])
+    named = await a.run(["ping", "-c", "1", "-W", "5", "b"])
+    await session.shape("a", "eth0", Shape(rate_bps=1e6))
+    await b.start(["sleep", "1000"], stdout=run_dir / "out")
+    rootless = "rootless" if session.features["rootless"] else "root"
+    session.detach()
+    ledger.close()
+    left = collect(run_dir / "ledger.sqlite").left
+    print(f"uid {os.getuid()}: {rootless}, ping {four.exit.status}, names {named.exit.status}, shaped, {'left' if left else 'collected'}")
+
+
+if __name__ == "__main__":
+    asyncio.run(main(Path(sys.argv[1])))
