@@ -20,7 +20,12 @@ from pathlib import Path
 from time import perf_counter
 from typing import Any
 
-TARGETS = {("seed", "1000x50"): (2.5, 150.0), ("declared", "1000x50"): (1.5, 150.0), ("seed", "1x1"): (0.010, None), ("declared", "1x1"): (0.010, None)}
+TARGETS = {
+    ("seed", "1000x50"): (2.5, 150.0),
+    ("declared", "1000x50"): (1.5, 150.0),
+    ("seed", "1x1"): (0.010, None),
+    ("declared", "1x1"): (0.010, None),
+}
 """(style, case) to what is to be reached: seconds in all, MB at the peak."""
 
 
@@ -114,7 +119,13 @@ def framework(nodes: int, applications: int, folder: str) -> dict[str, float]:
     ec.shutdown()
     ended = perf_counter()
     assert all(ec.state(guid) == 8 for guid in ec.resources)
-    return {"describe": described - began, "deploy": deployed - described, "run": ran - deployed, "release": ended - ran, "total": ended - began}
+    return {
+        "describe": described - began,
+        "deploy": deployed - described,
+        "run": ran - deployed,
+        "release": ended - ran,
+        "total": ended - began,
+    }
 
 
 def bare_asyncio(nodes: int, applications: int) -> dict[str, float]:
@@ -179,15 +190,20 @@ def measure(style: str, case: str, repeat: int) -> dict[str, Any]:
 def show(rows: list[dict[str, Any]]) -> None:
     """Print the table."""
     bare = {row["case"]: row["total"] for row in rows if row["style"] == "asyncio"}
-    head = f"{'style':9} {'case':>9} {'resources':>9} {'describe':>9} {'deploy':>8} {'run':>8} {'release':>8} {'total s':>8} {'best s':>8} {'asked':>6} {'MB':>6} {'asked':>6} {'/asyncio':>8}"
-    print(head)
+    columns = ("case", "resources", "describe", "deploy", "run", "release", "total s", "best s", "asked", "MB", "asked", "/asyncio")
+    print(f"{'style':9} " + " ".join(f"{name:>9}" for name in columns))
     for row in rows:
         phases = [f"{row[name]:.3f}" if name in row else "-" for name in ("describe", "deploy", "run", "release")]
         ratio = f"{row['total'] / bare[row['case']]:.2f}" if row["case"] in bare else "-"
-        print(
-            f"{row['style']:9} {row['case']:>9} {row['resources']:>9} {phases[0]:>9} {phases[1]:>8} {phases[2]:>8} {phases[3]:>8} "
-            f"{row['total']:>8.4f} {row['best_s']:>8.4f} {row['asked_s'] or '-':>6} {row['peak_mb']:>6.0f} {row['asked_mb'] or '-':>6} {ratio:>8}"
+        figures = (
+            f"{row['total']:.4f}",
+            f"{row['best_s']:.4f}",
+            row["asked_s"] or "-",
+            f"{row['peak_mb']:.0f}",
+            row["asked_mb"] or "-",
+            ratio,
         )
+        print(f"{row['style']:9} " + " ".join(f"{value!s:>9}" for value in (row["case"], row["resources"], *phases, *figures)))
 
 
 def main() -> None:

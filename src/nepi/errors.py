@@ -1,24 +1,24 @@
 """The whole error tree. Errors say who is to blame, what was done, to what, what came back, and what to try.
 
-    NepiError
-    ├── DescriptionError            the user's, before anything runs
-    │   ├── UnknownTypeError        also a KeyError
-    │   ├── UnknownResourceError    also a KeyError
-    │   ├── UnknownAttributeError   also a KeyError
-    │   ├── UnknownTraceError       also a KeyError
-    │   ├── BadValueError           also a ValueError
-    │   ├── BadConnectionError
-    │   └── PlanError               several mistakes at once, in `mistakes`
-    ├── ExperimentError             a run that did not do what was described
-    ├── ResourceError               the world's, with resource, action and backend
-    │   ├── ConnectError
-    │   ├── CommandError            a command failed: argv, status, stderr
-    │   └── DeadlineError
-    ├── TraceError                  a trace could not be read
-    ├── RunError                    a run folder is missing, damaged or not ours
-    └── UsageError                  the API was called at the wrong moment or from the wrong thread
+NepiError
+├── DescriptionError            the user's, before anything runs
+│   ├── UnknownTypeError        also a KeyError
+│   ├── UnknownResourceError    also a KeyError
+│   ├── UnknownAttributeError   also a KeyError
+│   ├── UnknownTraceError       also a KeyError
+│   ├── BadValueError           also a ValueError
+│   ├── BadConnectionError
+│   └── PlanError               several mistakes at once, in `mistakes`
+├── ExperimentError             a run that did not do what was described
+├── ResourceError               the world's, with resource, action and backend
+│   ├── ConnectError
+│   ├── CommandError            a command failed: argv, status, stderr
+│   └── DeadlineError
+├── TraceError                  a trace could not be read
+├── RunError                    a run folder is missing, damaged or not ours
+└── UsageError                  the API was called at the wrong moment or from the wrong thread
 
-    IllegalMoveError                ours: the engine was told something impossible; never caught
+IllegalMoveError                ours: the engine was told something impossible; never caught
 """
 
 from __future__ import annotations

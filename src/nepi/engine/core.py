@@ -7,7 +7,7 @@ from typing import assert_never
 
 from nepi.engine import events as ev
 from nepi.engine.explain import Explanation, explain
-from nepi.engine.gates import Gate, Gates
+from nepi.engine.gates import Gate, Gates, entered_strictly
 from nepi.engine.groups import Group
 from nepi.engine.lifecycle import ORDERED, RETRIED
 from nepi.engine.members import Member
@@ -156,8 +156,11 @@ class Engine:
 
     def _needed(self, event: ev.Needed) -> None:
         members = self.members
+        late = []
         for dependent, provider, state in zip(event.dependents, event.providers, event.states, strict=True):
             member, other = members[dependent], members[provider]
+            if other.release_wanted and other.state != RELEASED:
+                late.append(dependent)  # what it needs is being given back; that must not wait for it for ever
             member.needs += ((provider, state),)
             if provider not in member.providers:
                 member.providers += (provider,)
@@ -167,6 +170,8 @@ class Engine:
                         other.dependents = [dependent]
                     else:
                         other.dependents.append(dependent)
+        if late:
+            self._release_asked(tuple(late))
 
     def _condition_added(self, event: ev.ConditionAdded) -> None:
         member = self.members[event.guid]
@@ -190,8 +195,8 @@ class Engine:
     def _rearm(self, member: Member, action: ResourceAction) -> None:
         """Build the gate of an action again because its conditions changed; only if it is being waited for, or is a STOP."""
         gate = (member.gates or {}).get(action)
-        if gate is not None and not gate.closed:
-            gate.closed = True
+        if gate is not None and not gate.closed and member.gates is not None:
+            member.gates.pop(action).closed = True
             self._arm(member, action)
         elif action == STOP and gate is None and member.deploy_wanted:
             self._arm(member, STOP)
@@ -239,7 +244,7 @@ class Engine:
             self._gates.build([condition], self._part_of(gate), self._now)
 
     def _need(self, gate: Gate, provider: Member, state: int) -> None:
-        at = provider.entered[state]
+        at = entered_strictly(provider, state)
         if at is not None:
             gate.part_met(at)
         elif provider.state >= ResourceState.STOPPED:
@@ -257,15 +262,16 @@ class Engine:
         return done
 
     def _gate_done(self, gate: Gate) -> None:
-        member, action = gate.tag  # type: ignore[misc]  # only gates of `_arm` have this owner, and their tag is this pair
+        assert gate.tag is not None, "only gates of `_arm` have this owner"
+        member, action = gate.tag
         if member.gates is not None and member.gates.get(action) is gate:
             del member.gates[action]
         if gate.met_at is not None:
             self._try(member, action)
-        elif not member.release_wanted and self.aborted is None and member.state not in (FAILED, RELEASED) and gate.culprit != member.guid:
+        elif not member.release_wanted and self.aborted is None and gate.culprit != member.guid and _is_ahead(member, action):
             # A resource that waits for its own start before its stop does not fail because it never started.
             culprit = self.members.get(gate.culprit)
-            member.inherited = culprit is not None and not culprit.profile.critical
+            member.inherited = culprit is not None and (culprit.inherited or not culprit.profile.critical)
             self._give_up(member, f"cannot {action.name.lower()}: {gate.reason}")
 
     def _try(self, member: Member, action: ResourceAction) -> None:
@@ -280,6 +286,9 @@ class Engine:
         member.doing = action
         member.repeat = None
         member.performed = self._turn
+        if member.gates is not None and action in member.gates:
+            # It was ordered by hand before its conditions were met; they shall not order it once more.
+            member.gates.pop(action).closed = True
         limit = member.profile.deadlines_s[action]
         if limit is not None:
             member.ordered_at = self._now
@@ -298,7 +307,11 @@ class Engine:
     def _waiting(self, event: ev.Waiting) -> None:
         member = self.members[event.guid]
         action = event.action
-        if member.state == RELEASED or (member.release_wanted and action != RELEASE) or (self.aborted is not None and action in (DEPLOY, START)):
+        if (
+            member.state == RELEASED
+            or (member.release_wanted and action != RELEASE)
+            or (self.aborted is not None and action in (DEPLOY, START))
+        ):
             return
         member.repeat = action
         for guid in event.peers:
@@ -317,6 +330,8 @@ class Engine:
         if member.repeat != action:
             return
         member.repeat = None
+        if (member.state, action) not in ORDERED:
+            return
         member.performed = self._turn
         self._out.perform(ResourceAction(action), member.guid)
 
@@ -336,6 +351,8 @@ class Engine:
             self._gates.entered(member, self._now)
         if before < READY <= state and member.deploy_wanted:
             self._counted(member)
+        if self.aborted is not None and state == STARTED and self.stop_on_abort:
+            self._try(member, STOP)
         if member.repeaters:
             self._wake_repeaters(member)
         if state == FAILED:
@@ -372,11 +389,13 @@ class Engine:
                 self._out.leave_behind(member.guid, reason)
             return
         member.reason = member.reason or reason
-        if member.state in (FAILED, RELEASED):
-            return
+        if member.state in (FAILED, RELEASED) or member.release_wanted:
+            return  # it has failed already, or is being given back, and that goes on
+        if member.doing is not None and member.doing != action:
+            self._out.cancel(member.guid)  # what followed the failed action too early
         retry = member.profile.retry
         member.attempts += 1
-        may_retry = retry is not None and action in RETRIED and not member.release_wanted and self.aborted is None
+        may_retry = retry is not None and action in RETRIED and self.aborted is None
         if retry is None or not may_retry or member.attempts >= retry.attempts:
             self._give_up(member, reason)
             return
@@ -478,6 +497,11 @@ class Engine:
 
     def _name(self, guid: int) -> str:
         return self.label(guid)
+
+
+def _is_ahead(member: Member, action: ResourceAction) -> bool:
+    """Whether a member may still come to an action: nobody fails for a stop that is not needed any more."""
+    return member.state < _REACHED[action] or (member.state, action) in ORDERED
 
 
 def waits_on(engine: Engine, guid: int) -> set[int]:

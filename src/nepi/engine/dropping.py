@@ -11,8 +11,8 @@ def without_members(condition: Condition, dropped: frozenset[int]) -> Condition 
     """Return the condition without what it says of `dropped`, or None when nothing is left of it."""
     match condition:
         case Reached(guids=guids, count=count):
-            left = tuple(guid for guid in guids if guid not in dropped)
-            return replace(condition, guids=left, count=None if count is None else min(count, len(left))) if left else None
+            others = tuple(guid for guid in guids if guid not in dropped)
+            return replace(condition, guids=others, count=None if count is None else min(count, len(others))) if others else None
         case Exited(guid=guid) | TraceMatched(guid=guid):
             return None if guid in dropped else condition
         case AllOf(parts=parts) | AnyOf(parts=parts):

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from nepi.engine.gates import entered_strictly, reached_at
 from nepi.model.conditions import After, AllOf, AnyOf, Condition, Exited, Reached, TraceMatched, Within
 from nepi.model.states import ENDED, ResourceAction, ResourceState
 
@@ -43,7 +44,9 @@ def explain(engine: Engine, member: Member) -> Explanation:
         return Explanation(member.guid, f"{name} stays {state.name} because the run was aborted: {engine.aborted}.")
     if member.repeat is not None:
         action = ResourceAction(member.repeat).name.lower()
-        return Explanation(member.guid, f"{name} is {state.name}; its {action} asked to be repeated when a connected resource changes state.")
+        return Explanation(
+            member.guid, f"{name} is {state.name}; its {action} asked to be repeated when a connected resource changes state."
+        )
     if member.release_wanted:
         left = tuple(guid for guid in member.dependents or () if engine.members[guid].state != ResourceState.RELEASED)
         return Explanation(member.guid, f"{name} is released when {_names(engine, left)} have been released.", left)
@@ -72,7 +75,7 @@ def _open_parts(engine: Engine, member: Member, action: ResourceAction) -> tuple
     guids: list[int] = []
     if action == ResourceAction.DEPLOY:
         for provider, state in member.needs:
-            if engine.members[provider].entered[state] is None:
+            if entered_strictly(engine.members[provider], state) is None:
                 sentences.append(f"{engine.label(provider)} is {ResourceState(state).name}")
                 guids.append(provider)
     for condition in (member.conditions or {}).get(action, []):
@@ -85,7 +88,7 @@ def _open_parts(engine: Engine, member: Member, action: ResourceAction) -> tuple
 def _describe(engine: Engine, condition: Condition) -> tuple[str, list[int]]:
     match condition:
         case Reached(guids=guids, state=state, mode=mode, count=count):
-            waiting = [guid for guid in guids if engine.members[guid].entered[state] is None]
+            waiting = [guid for guid in guids if reached_at(engine.members[guid], condition) is None]
             what = "has ended" if mode == "ended" else f"is {ResourceState(state).name}" + (" or beyond" if mode == "at_least" else "")
             some = f"{count} of " if count is not None else ""
             return f"{some}{_names(engine, tuple(waiting or guids))} {what}", waiting

@@ -10,14 +10,18 @@ from collections.abc import Callable
 from typing import Final
 
 from nepi.engine.members import Member
-from nepi.model.conditions import AllOf, AnyOf, After, Condition, Exited, Reached, TraceMatched, Within
-from nepi.model.states import ENDED, ResourceState
+from nepi.model.conditions import After, AllOf, AnyOf, Condition, Exited, Reached, TraceMatched, Within
+from nepi.model.states import ENDED, ResourceAction, ResourceState
 
 AT_LEAST: Final = 16
 """Added to a state to key the gates that the seed's order satisfies."""
 ANY_END: Final = 32
 """Key of the gates that any of the four last states satisfies."""
 _LAST: Final = int(ResourceState.RELEASED)
+
+Tag = tuple[Member, ResourceAction]
+"""The action that a gate holds back."""
+_STARTED: Final = int(ResourceState.STARTED)
 
 
 class Gate:
@@ -31,11 +35,12 @@ class Gate:
         reason: why it is impossible, or "".
         culprit: the member that made it impossible, or 0.
         closed: nobody waits for it any more.
+        tag: the action that it holds back, for gates of actions.
     """
 
     __slots__ = ("closed", "culprit", "met_at", "missing", "owner", "reason", "spare", "tag", "times")
 
-    def __init__(self, missing: int, spare: int, owner: Callable[[Gate], None], tag: object = None) -> None:
+    def __init__(self, missing: int, spare: int, owner: Callable[[Gate], None], tag: Tag | None = None) -> None:
         self.missing = missing
         self.spare = spare
         self.met_at: float | None = None
@@ -105,9 +110,9 @@ class Gates:
         self._label = label
         self._trace_leaves: dict[tuple[int, str, str], list[Gate]] = {}
 
-    def build(self, conditions: list[Condition], owner: Callable[[Gate], None], now: float, tag: object = None) -> Gate:
+    def build(self, conditions: list[Condition], owner: Callable[[Gate], None], now: float) -> Gate:
         """Return a gate for all of `conditions`; `owner` may be called before this returns."""
-        gate = Gate(max(len(conditions), 1), 0, owner, tag)
+        gate = Gate(max(len(conditions), 1), 0, owner)
         if not conditions:
             gate.part_met(now)
         for condition in conditions:
@@ -117,7 +122,7 @@ class Gates:
     def _attach(self, condition: Condition, parent: Gate, now: float) -> None:
         match condition:
             case Reached():
-                self._attach_reached(condition, parent)
+                self._attach_reached(condition, parent, now)
             case AllOf(parts=parts):
                 self._attach_parts(parts, len(parts), parent, now)
             case AnyOf(parts=parts):
@@ -134,6 +139,9 @@ class Gates:
                 raise TypeError(f"{condition!r} is no condition")
 
     def _attach_parts(self, parts: tuple[Condition, ...], count: int, parent: Gate, now: float) -> None:
+        if not parts:
+            parent.part_met(now)
+            return
         # All parts are looked at before any is counted: of several that are true already, the earliest decide.
         inner = Gate(count, len(parts) - count, self._pass_on(parent))
         held: list[Gate] = []
@@ -177,7 +185,7 @@ class Gates:
         if not inner.closed:
             self._at_time(now + deadline_s, lambda _at: inner.fail(f"its deadline of {deadline_s:g} s has passed", 0))
 
-    def _attach_reached(self, condition: Reached, parent: Gate) -> None:
+    def _attach_reached(self, condition: Reached, parent: Gate, now: float) -> None:
         count = len(condition.guids) if condition.count is None else condition.count
         if count == len(condition.guids) == 1:
             gate = parent
@@ -188,13 +196,16 @@ class Gates:
         failed: list[tuple[str, int]] = []
         for guid in condition.guids:
             member = self._members[guid]
-            at = _reached_at(member, condition)
+            at = reached_at(member, condition)
             if at is not None:
                 met.append(at)
             elif condition.mode == "strict" and cannot_reach(member, condition.state):
                 failed.append((self.never(member, condition.state), guid))
             else:
                 waits.append((member, key_of(condition)))
+        if count <= 0:
+            parent.part_met(now)  # nothing is asked for
+            return
         for at in sorted(met):
             gate.part_met(at)
         for reason, guid in failed:
@@ -202,8 +213,6 @@ class Gates:
         if not gate.closed:
             for member, key in waits:
                 member.wait(key, gate)
-        elif not condition.guids:
-            gate.closed = True
 
     def _attach_exited(self, guid: int, status: int, parent: Gate, now: float) -> None:
         member = self._members[guid]
@@ -246,7 +255,7 @@ class Gates:
         state = member.state
         ended = state in ENDED
         for key in member.waited_for():
-            if key == state or AT_LEAST <= key <= AT_LEAST + state or (ended and key == ANY_END):
+            if key == state or key < state <= _STARTED or AT_LEAST <= key <= AT_LEAST + state or (ended and key == ANY_END):
                 for gate in member.stop_waiting(key):
                     gate.part_met(now)
             elif ended and key < _LAST:
@@ -278,11 +287,19 @@ def cannot_reach(member: Member, state: int) -> bool:
     return member.state in ENDED and state != _LAST
 
 
-def _reached_at(member: Member, condition: Reached) -> float | None:
+def entered_strictly(member: Member, state: int) -> float | None:
+    """Return when a member was in `state`, or None: a resource that is STARTED is READY too, even when it never said so."""
+    at = member.entered[state]
+    if at is None and state < _STARTED:
+        at = min((later for later in member.entered[state + 1 : _STARTED + 1] if later is not None), default=None)
+    return at
+
+
+def reached_at(member: Member, condition: Reached) -> float | None:
     """Return when the member satisfied the condition, or None."""
     entered = member.entered
     if condition.mode == "strict":
-        return entered[condition.state]
+        return entered_strictly(member, condition.state)
     if condition.mode == "ended":
         times = [entered[state] for state in sorted(ENDED)]
         return min((at for at in times if at is not None), default=None)

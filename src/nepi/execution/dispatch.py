@@ -7,10 +7,11 @@ thing at a time: an action that is ordered while another is still being carried 
 from __future__ import annotations
 
 import asyncio
+import functools
 import inspect
 import traceback
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Final
 
 from nepi.engine import events as ev
 from nepi.errors import ResourceError
@@ -42,32 +43,73 @@ _BASE, _THREAD, _LOOP = range(3)
 
 
 class _Doing:
-    """One action of one resource, from being ordered to having come back."""
+    """One action of one resource, from being ordered to having come back. Called on a worker thread, or awaited on a lane."""
 
-    __slots__ = ("action", "following", "manager", "right_to_begin", "task")
+    __slots__ = ("action", "dispatcher", "following", "manager", "task", "unclaimed")
 
-    def __init__(self, manager: ResourceManager, action: ResourceAction | None) -> None:
+    def __init__(self, dispatcher: Dispatcher, manager: ResourceManager, action: ResourceAction | None) -> None:
+        self.dispatcher = dispatcher
         self.manager = manager
         self.action = action  # None is fail()
         self.task: asyncio.Task[None] | None = None
-        # Who pops the one item has decided: the worker that begins, or the loop that cancels before (list.pop is atomic).
-        self.right_to_begin = [True]
-        # Actions that follow; popped likewise by whoever carries them on.
-        self.following: list[ResourceAction] = []
+        self.following: list[ResourceAction] | None = None
+        self.unclaimed = True
 
     def claim(self) -> bool:
-        """Return whether the caller is the first to claim the right to begin."""
+        """Return whether the caller is the first to claim the right to begin: a worker, or the loop that cancels before it."""
         try:
-            return self.right_to_begin.pop()
-        except IndexError:
+            del self.unclaimed  # one step of the interpreter: of two threads, one gets the error
+        except AttributeError:
             return False
+        return True
+
+    def follow(self, action: ResourceAction) -> None:
+        """Let an action follow when this one comes back."""
+        if self.following is None:
+            self.following = [action]
+        else:
+            self.following.append(action)
 
     def take_following(self) -> ResourceAction | None:
-        """Take out the action that follows, if there is one."""
+        """Take out the action that follows, if there is one; of two threads, one gets it."""
         try:
-            return self.following.pop()
+            return self.following.pop() if self.following else None
         except IndexError:
             return None
+
+    @property
+    def verb(self) -> str:
+        """The method's name."""
+        return VERBS[self.action] if self.action is not None else "fail"
+
+    def __call__(self) -> None:
+        """Call a plain method, on a worker thread."""
+        if not self.claim():
+            return
+        try:
+            getattr(self.manager, self.verb)()
+        except BaseException as error:
+            self.dispatcher.raised(self, error)
+        self.dispatcher.came_back(self)
+
+    async def run(self, task: asyncio.Task[None]) -> None:
+        """Await an async method, on a lane, and announce the state that it leads to unless it did so itself."""
+        if not self.claim():
+            return
+        self.task = task
+        before = self.manager._current
+        try:
+            await getattr(self.manager, self.verb)()
+            if self.action is not None and self.manager._current == before:
+                _, announce = _REACHED[self.action]
+                announce(self.manager)
+        except asyncio.CancelledError:
+            raise
+        except BaseException as error:
+            self.dispatcher.raised(self, error)
+        finally:
+            self.task = None
+            self.dispatcher.came_back(self)
 
 
 class Dispatcher:
@@ -145,71 +187,44 @@ class Dispatcher:
     def _order(self, manager: ResourceManager, action: ResourceAction | None) -> None:
         busy = self._doing.get(manager.guid)
         if busy is not None and action is not None:
-            busy.following.append(action)
+            busy.follow(action)
             if self._doing.get(manager.guid) is busy or busy.take_following() is None:
                 return  # it is carried on when `busy` comes back, or was so just now
-        doing = _Doing(manager, action)
-        if action is not None:
-            self._doing[manager.guid] = doing
-        method = getattr(manager, VERBS[action] if action is not None else "fail")
-        kinds = self._kinds.get(type(manager)) or self._kinds_of(type(manager))
-        if (kinds[action] == _LOOP) if action is not None else inspect.iscoroutinefunction(method):
-            self._lanes.submit(lambda task: self._await(doing, method, task))
+        doing = _Doing(self, manager, action)
+        if action is None:
+            on_loop = inspect.iscoroutinefunction(manager.fail)
         else:
-            self.workers.submit(lambda: self._call(doing, method))
+            self._doing[manager.guid] = doing
+            on_loop = (self._kinds.get(type(manager)) or self._kinds_of(type(manager)))[action] == _LOOP
+        if on_loop:
+            self._lanes.submit(doing.run)
+        else:
+            self.workers.submit(doing)
         if action == ResourceAction.START:
             self._sampler.add(manager)
 
-    def _call(self, doing: _Doing, method: Callable[[], Any]) -> None:
-        """On a worker thread: call a plain method."""
-        if not doing.claim():
-            return
-        try:
-            method()
-        except BaseException as error:
-            self._raised(doing, error)
-        self._came_back(doing)
-
-    async def _await(self, doing: _Doing, method: Callable[[], Any], task: asyncio.Task[None]) -> None:
-        """On a lane: await an async method, and announce the state that it leads to unless it did so itself."""
-        if not doing.claim():
-            return
-        doing.task = task
-        before = doing.manager._current
-        try:
-            await method()
-            if doing.action is not None and doing.manager._current == before:
-                _, announce = _REACHED[doing.action]
-                announce(doing.manager)
-        except asyncio.CancelledError:
-            raise
-        except BaseException as error:
-            self._raised(doing, error)
-        finally:
-            doing.task = None
-            self._came_back(doing)
-
-    def _raised(self, doing: _Doing, error: BaseException) -> None:
+    def raised(self, doing: _Doing, error: BaseException) -> None:
+        """A method raised: tell the engine. From any thread."""
         manager = doing.manager
         if isinstance(error, ResourceError):
             error.resource = error.resource or manager.name
-            error.action = error.action or (VERBS[doing.action] if doing.action is not None else "fail")
+            error.action = error.action or doing.verb
             error.backend = error.backend or (manager.get_backend() or "")
         else:
             manager.debug("".join(traceback.format_exception(error)))
-        reason = reason_of(error)
         if doing.action is None:
             manager.set_failed()
         else:
-            self._runner.post(ev.Failed(manager.guid, doing.action, reason))
+            self._runner.post(ev.Failed(manager.guid, doing.action, reason_of(error)))
 
-    def _came_back(self, doing: _Doing) -> None:
+    def came_back(self, doing: _Doing) -> None:
+        """A method returned or raised: what was ordered meanwhile follows. From any thread."""
         guid = doing.manager.guid
         if self._doing.get(guid) is doing:
             del self._doing[guid]
         following = doing.take_following()
         if following is not None:
-            self._runner.post(lambda: self._order(doing.manager, following))
+            self._runner.post(functools.partial(self._order, doing.manager, following))
 
     def _cancel(self, guid: int) -> None:
         doing = self._doing.get(guid)

@@ -37,6 +37,7 @@ from nepi.execution.sessions import Session
 from nepi.execution.summary import environment, summarize
 from nepi.execution.waits import WaitResult
 from nepi.model.attributes import Attribute, Flags
+from nepi.model.commands import Completed
 from nepi.model.conditions import Condition, Reached, members_of
 from nepi.model.experiment import ExperimentDescription, json_text
 from nepi.model.states import ENDED, ResourceAction, ResourceState, ResourceState2str
@@ -51,7 +52,6 @@ from nepi.util.timefuncs import stabsformat, tnow, tsformat
 if TYPE_CHECKING:
     from nepi.execution.ledger import Ledger
     from nepi.execution.runner import Observer
-    from nepi.hosts.port import Completed
 
 __all__ = ["ECState", "ExperimentController", "FailureLevel", "FailureManager"]
 
@@ -786,7 +786,9 @@ class ExperimentController(Logger):
             raise ExperimentError(f"experiment {self._exp_id} left something behind: {left}\n`nepi gc` gives it back")
 
     def _stop_services(self) -> None:
-        services = tuple(guid for guid in self._deployed if self._managers[guid].service and self._managers[guid].state == ResourceState.STARTED)
+        services = tuple(
+            guid for guid in self._deployed if self._managers[guid].service and self._managers[guid].state == ResourceState.STARTED
+        )
         if services and not self.keep:
             runner = self._running()
             runner.post(ev.ActionAsked(ResourceAction.STOP, services))
@@ -830,7 +832,7 @@ class ExperimentController(Logger):
         waiting = result.get_loop()
 
         def done(outcome: WaitResult) -> None:
-            waiting.call_soon_threadsafe(lambda: result.done() or result.set_result(outcome))
+            waiting.call_soon_threadsafe(_settle, result, outcome)
 
         number = runner.watch(condition if deadline is None else condition.within(deadline), done)
         try:
@@ -973,7 +975,9 @@ class ExperimentController(Logger):
         """
         manager = self.resource(node)
         if not hasattr(manager, "host") or not ResourceState.READY <= manager.state < ResourceState.STOPPED:
-            raise UsageError(f"exec: {manager.name} ({manager.rtype()}) is not a node that is up (it is {ResourceState2str[manager.state]})")
+            raise UsageError(
+                f"exec: {manager.name} ({manager.rtype()}) is not a node that is up (it is {ResourceState2str[manager.state]})"
+            )
         deadline_s = None if deadline is None else duration_s(deadline)
         result: Completed = self._running().call(manager.host.run(list(argv), deadline_s=deadline_s))
         return result
@@ -1089,6 +1093,11 @@ class _Judge:
         if self._manager.abort:
             name = self._dispatcher.managers[guid].name
             self._runner.post(ev.AbortAsked(f"the failure manager aborted the run after {name} failed"))
+
+
+def _settle(future: asyncio.Future[WaitResult], outcome: WaitResult) -> None:
+    if not future.done():
+        future.set_result(outcome)
 
 
 def _listed(guids: Any) -> list[Any]:

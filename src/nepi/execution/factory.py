@@ -22,6 +22,8 @@ if TYPE_CHECKING:
     from nepi.execution.resource import ResourceManager
 
 ENTRY_POINTS = "nepi.resources"
+_SHIPPED = "nepi.resources"
+"""The package of this project's backends; named, not imported, since it stands above this layer."""
 _LIFE_CYCLE = ("discover", "provision", "deploy", "start", "stop", "release", "finish", "fail")
 
 
@@ -104,7 +106,7 @@ class ResourceFactory:
     def _load_backend(cls, backend: str) -> None:
         if not re.fullmatch(r"[a-z][a-z0-9_]*", backend):
             return
-        name = f"nepi.resources.{backend}"
+        name = f"{_SHIPPED}.{backend}"
         if name in sys.modules or importlib.util.find_spec(name) is None:
             return
         importlib.import_module(name)
@@ -112,7 +114,7 @@ class ResourceFactory:
 
 def backend_probe(backend: str) -> dict[str, Any]:
     """Return what the backend finds on this machine (kernel features, tools, limits); {} when it looks at nothing."""
-    module = sys.modules.get(f"nepi.resources.{backend}")
+    module = sys.modules.get(f"{_SHIPPED}.{backend}")
     probe = getattr(module, "probe", None)
     return dict(probe()) if probe is not None else {}
 
@@ -145,9 +147,8 @@ def find_types() -> list[type[ResourceManager]]:
 
 
 def _modules() -> Iterator[ModuleType]:
-    import nepi.resources
-
-    for info in pkgutil.walk_packages(nepi.resources.__path__, "nepi.resources."):
+    shipped = importlib.util.find_spec(_SHIPPED)
+    for info in pkgutil.walk_packages(shipped.submodule_search_locations if shipped is not None else None, f"{_SHIPPED}."):
         yield from _imported(info.name)
     from importlib.metadata import entry_points
 
@@ -161,7 +162,7 @@ def _modules() -> Iterator[ModuleType]:
 def _found_in(folder: Path) -> Iterator[ModuleType]:
     for file in sorted(folder.glob("**/*.py")):
         inner = file.relative_to(folder).with_suffix("")
-        name = ".".join(("nepi.resources", *inner.parts)).removesuffix(".__init__")
+        name = ".".join((_SHIPPED, *inner.parts)).removesuffix(".__init__")
         if name in sys.modules:
             yield sys.modules[name]
             continue
@@ -206,4 +207,6 @@ def _check_class(rclass: type[ResourceManager]) -> None:
             if one.default is one.empty and one.kind not in (one.VAR_POSITIONAL, one.VAR_KEYWORD)
         ]
         if required:
-            raise DescriptionError(f"{name}: {verb}() must take no arguments besides self, it takes {', '.join(one.name for one in required)}")
+            raise DescriptionError(
+                f"{name}: {verb}() must take no arguments besides self, it takes {', '.join(one.name for one in required)}"
+            )

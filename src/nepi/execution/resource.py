@@ -373,12 +373,12 @@ class ResourceManager(Logger):
         if ec is not None:
             ec.announced(self._guid, state)
 
-    def set_state(self, state: int, state_time_attr: str) -> None:
+    def set_state(self, state: ResourceState, state_time_attr: str) -> None:
         """Announce a state and keep the time of it in the attribute `state_time_attr`. Nothing leaves RELEASED."""
         if self._current == ResourceState.RELEASED:
             return
         self.__dict__[state_time_attr] = time()
-        self._current = state  # type: ignore[assignment]  # the setters below pass members, foreign callers numbers
+        self._current = state
         ec = self._ec()
         if ec is not None:
             ec.announced(self._guid, state)

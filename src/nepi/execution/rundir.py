@@ -6,6 +6,7 @@ import json
 import os
 import re
 import secrets
+from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
@@ -53,7 +54,9 @@ class RunDir:
         except FileExistsError:
             raise RunError(f"run {run_id} of experiment {exp_id} exists already in {base}; every run needs a run_id of its own") from None
         except OSError as error:
-            raise RunError(f"cannot make the run's folder {path}: {error.strerror}; choose another place with local_dir= or NEPI_HOME") from error
+            raise RunError(
+                f"cannot make the run's folder {path}: {error.strerror}; choose another place with local_dir= or NEPI_HOME"
+            ) from error
         if base != runs_home():
             _link_from_home(path)
         return cls(path)

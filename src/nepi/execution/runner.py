@@ -1,6 +1,6 @@
 """Owns the event loop, the clock and the journal of one run: events go into the engine, instructions come out and are carried out.
 
-    announcements, requests ──▶ inbox ──▶ Engine ──▶ journal ──▶ dispatcher ──▶ resource managers
+announcements, requests ──▶ inbox ──▶ Engine ──▶ journal ──▶ dispatcher ──▶ resource managers
 """
 
 from __future__ import annotations

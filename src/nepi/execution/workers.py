@@ -12,7 +12,7 @@ import threading
 from collections.abc import Callable
 from queue import SimpleQueue
 from time import monotonic, process_time
-from typing import Final
+from typing import Any, Final
 
 LOOK_EVERY_S: Final = 0.005
 """How often the supervisor looks while calls are waiting; never when none are."""
@@ -118,5 +118,5 @@ class Workers:
 
 def _count_of(counter: itertools.count[int]) -> int:
     """Return where a counter stands without moving it."""
-    (start,) = counter.__reduce__()[1]
-    return int(start)
+    state: Any = counter.__reduce__()
+    return int(state[1][0])

@@ -7,34 +7,12 @@ host behind two jump hosts. Implementations stand beside this module; nothing he
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
 
+from nepi.model.commands import Completed, Exit
 
-@dataclass(frozen=True, slots=True)
-class Exit:
-    """How and when a process ended.
-
-    Attributes:
-        status: exit status, or minus the signal's number when a signal ended it; None when nobody saw the end.
-        started_at: wall-clock time of its start, seconds since the epoch.
-        ended_at: wall-clock time of its end, seconds since the epoch.
-    """
-
-    status: int | None
-    started_at: float
-    ended_at: float
-
-
-@dataclass(frozen=True, slots=True)
-class Completed:
-    """A command that ran to its end, with what it wrote (bytes, as they came)."""
-
-    argv: tuple[str, ...]
-    exit: Exit
-    stdout: bytes
-    stderr: bytes
+__all__ = ["Completed", "Exit", "Host", "Process"]
 
 
 class Process(Protocol):

@@ -158,8 +158,6 @@ def members_of(condition: Condition) -> Iterator[int]:
             yield from members_of(part)
 
 
-
-
 def to_record(condition: Condition) -> list[Any]:
     """Return the condition as plain JSON data."""
     match condition:
