@@ -28,6 +28,7 @@ from nepi.execution.factory import ResourceFactory
 from nepi.execution.failure import ECState, FailureLevel, FailureManager, replaced
 from nepi.execution.handle import Handle
 from nepi.execution.journal import Journal
+from nepi.execution.process_identity import ProcessIdentity
 from nepi.execution.quiet import collection_paused
 from nepi.execution.resource import ResourceManager, reschedule_delay, seed_condition
 from nepi.execution.rundir import RunDir, checked_name, runs_home
@@ -1045,8 +1046,6 @@ class ExperimentController(Logger):
         return manager.name if manager is not None else f"resource {guid}"
 
     def _status(self, state: str) -> dict[str, Any]:
-        from nepi.execution.process_identity import ProcessIdentity
-
         me = ProcessIdentity.of(os.getpid())
         controller = {"pid": me.pid, "start_ticks": me.start_ticks, "boot_id": me.boot_id}
         return {"exp_id": self._exp_id, "run_id": self._run_id, "state": state, "controller": controller, "at": tnow().isoformat()}
