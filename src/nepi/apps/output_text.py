@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Final
 
 from nepi.errors import TraceError
 
 _EXCERPT_CHARS: Final = 60
+_TAIL_BYTES: Final = 4096
 
 
 def decode(output: bytes | str, tool: str) -> str:
@@ -34,3 +37,15 @@ def ended_lines(text: str) -> Iterator[tuple[int, str]]:
 def excerpt(line: str) -> str:
     """Return the start of a line, quoted, with control characters made visible."""
     return repr(line[:_EXCERPT_CHARS]) + ("..." if len(line) > _EXCERPT_CHARS else "")
+
+
+def last_lines(path: Path, offset: int = 0, count: int = 10) -> str:
+    """Return the last lines that a text file has from a byte offset on, 4 kB at most; "" when there is none."""
+    try:
+        with path.open("rb") as file:
+            size = file.seek(0, os.SEEK_END)
+            file.seek(max(size - _TAIL_BYTES, min(offset, size)))
+            text = file.read().decode(errors="replace")
+    except OSError:
+        return ""
+    return "\n".join(text.strip().splitlines()[-count:])

@@ -1,0 +1,104 @@
+"""What the links between two nodes were asked to be: what measurements are compared with."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import datetime
+from math import prod
+from typing import TYPE_CHECKING, Any
+
+from nepi.execution.factory import ResourceFactory
+from nepi.execution.resource import ResourceManager
+from nepi.hosts.roles import HostNode
+from nepi.model.attributes import Reference
+from nepi.plan.path import shortest_path
+
+if TYPE_CHECKING:
+    from nepi.execution.ec import ExperimentController
+
+DEFAULT_MTU = 1500
+_ON_THE_WAY = ("node", "switch", "link", "interface")
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """What a shortest way over links was asked to do to packets.
+
+    Attributes:
+        rate_bps: the lowest rate, None when no link has one.
+        mtu_bytes: the smallest MTU.
+        delay_s: one way, all links together.
+        loss: one way, likewise; a fraction.
+        changed: some link was changed while it was measured, so there is no one figure.
+    """
+
+    rate_bps: float | None = None
+    mtu_bytes: int = DEFAULT_MTU
+    delay_s: float = 0.0
+    loss: float = 0.0
+    changed: bool = False
+
+
+def asked_of_links(one: ResourceManager, target: Any, since: datetime | None) -> Asked | None:
+    """Return what the links from an application's node to its target were asked; None when there is no way over links.
+
+    Args:
+        one: the application.
+        target: the value of an attribute: a reference to a resource, or an address.
+        since: when the measurement began.
+    """
+    here, there = _node_of(one), _target_node(one.ec, target)
+    if here is None or there is None:
+        return None
+    path = shortest_path(here.guid, there.guid, lambda guid: _next(one.ec, guid))
+    links = [link for guid in path if (link := one.ec.get_resource(guid)) is not None and _role(link) == "link"]
+    if not links:
+        return None
+    rates = [rate for link in links if (rate := _value(link, "rate")) is not None]
+    changes = [getattr(link, "changed_at", None) for link in links]
+    return Asked(
+        rate_bps=min(rates, default=None),
+        mtu_bytes=min(_value(link, "mtu") or DEFAULT_MTU for link in links),
+        delay_s=sum(_value(link, "delay") or 0.0 for link in links),
+        loss=1.0 - prod(1.0 - (_value(link, "loss") or 0.0) for link in links),
+        changed=since is not None and any(at is not None and at > since for at in changes),
+    )
+
+
+def _role(manager: ResourceManager) -> str:
+    return ResourceFactory.spec(type(manager)).role
+
+
+def _value(manager: ResourceManager, name: str) -> Any:
+    return manager.get(name) if manager.has_attribute(name) else None
+
+
+def _next(ec: ExperimentController, guid: int) -> Iterator[int]:
+    manager = ec.get_resource(guid)
+    for other in sorted(manager.connections) if manager is not None else ():
+        peer = ec.get_resource(other)
+        if peer is not None and _role(peer) in _ON_THE_WAY:
+            yield other
+
+
+def _node_of(manager: ResourceManager) -> ResourceManager | None:
+    """Return the node that a resource is, or is on."""
+    if isinstance(manager, HostNode):
+        return manager
+    for peer in manager.get_connected():
+        if isinstance(peer, HostNode):
+            return peer
+    interfaces = [peer for peer in manager.get_connected() if _role(peer) == "interface"]
+    return _node_of(interfaces[0]) if interfaces else None
+
+
+def _target_node(ec: ExperimentController, target: Any) -> ResourceManager | None:
+    if isinstance(target, Reference):
+        manager = ec.get_resource(target.guid)
+        return _node_of(manager) if manager is not None else None
+    for guid, addresses in ec.plan.node_addresses.items():
+        manager = ec.get_resource(guid)
+        if manager is not None and (target in addresses or target == manager.name):
+            return manager
+    return None

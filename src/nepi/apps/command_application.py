@@ -1,0 +1,210 @@
+"""What all applications share: a command on a host, from start to end, its output as traces, its exit as a state.
+
+Which command it is, when it counts as started and what its exit means is said by subclasses (`Application`, `Ping`, ...).
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import signal
+from collections.abc import Iterable, Mapping, Sequence
+from pathlib import Path
+from typing import Any, ClassVar
+
+from nepi.apps.command_line import command_argv, environment
+from nepi.apps.expected_status import expected_statuses
+from nepi.apps.output_text import last_lines
+from nepi.errors import BadValueError, CommandError, DeadlineError, NepiError, ResourceError
+from nepi.execution.attribute import Attribute, Flags
+from nepi.execution.resource import ResourceManager
+from nepi.execution.trace import Trace
+from nepi.hosts.port import Exit, Process
+from nepi.hosts.roles import HostNode
+from nepi.model.experiment import ResourceDescription
+from nepi.model.states import ResourceState
+from nepi.model.typespec import Check, Role
+from nepi.units import format_duration
+
+STARTED = ResourceState.STARTED
+TEAR_DOWN_DEADLINE_S = 30.0
+
+
+def check_command(one: ResourceDescription, _peers: Sequence[ResourceDescription], _facts: Mapping[str, Any]) -> Iterable[str]:
+    """Find what is wrong with attributes that every application has."""
+    readers = {"env": environment, "expectedStatus": expected_statuses, "tearDown": command_argv}
+    for name, reader in readers.items():
+        try:
+            reader(str(one.attributes.get(name, "0" if name == "expectedStatus" else "")))
+        except BadValueError as error:
+            yield str(error)
+
+
+class CommandApplication(ResourceManager):
+    """A command on a host. STARTED when it executes, FINISHED when it ends as expected, FAILED when it ends otherwise."""
+
+    needs: ClassVar = {HostNode: ResourceState.READY}
+    role: ClassVar[Role] = "application"
+    check: ClassVar[Check | None] = staticmethod(check_command)
+    stop_signal: ClassVar[signal.Signals] = signal.SIGTERM
+    """Sent first when it is stopped; TERM and KILL follow."""
+
+    env = Attribute.string(help="Variables on top of the host's: A=1 B='x y'.", flags=Flags.Design)
+    splitStderr = Attribute.boolean(True, help="Keep stderr apart from stdout; else both are in stdout.", flags=Flags.Design)
+    expectedStatus = Attribute.string("0", help="Exit statuses that are no failure: 0, or 0,1 or any; -9 is signal 9.", flags=Flags.Design)
+    startDeadline = Attribute.duration("30s", help="Time in which it must have started; a server, in which it must accept.")
+    grace = Attribute.duration("5s", help="Time that it gets to end when it is stopped, before it is killed.")
+    tearDown = Attribute.string(help="Command that is run on the same host when it is released.", flags=Flags.Design)
+    stdout = Trace("stdout", "Standard output.", enabled=True)
+    stderr = Trace("stderr", "Standard error.", enabled=True)
+
+    process: Process | None = None
+    words_offset: int = 0
+    _starting: asyncio.Task[Process] | None = None
+    _watching: asyncio.Task[None] | None = None
+    _stopping: bool = False
+
+    # What subclasses say.
+
+    def argv(self) -> list[str]:
+        """Return the command; an empty list when there is nothing to do."""
+        raise NotImplementedError
+
+    def variables(self) -> dict[str, str]:
+        """Return the variables that the command gets on top of the host's."""
+        home = str(self.run_home)
+        return {"RUN_HOME": home, "APP_HOME": home, "EXP_HOME": self.ec.run_dir, **environment(self.get("env") or "")}
+
+    def stdin_file(self) -> Path | None:
+        """Return the file that the command reads as its standard input."""
+        return None
+
+    async def wait_until_started(self, host: HostNode, process: Process) -> None:
+        """Wait until the application does what it is for; `startDeadline` bounds it."""
+
+    def note_end(self) -> None:
+        """Note what is known now that the command has ended and will not be later; called once, before the state changes."""
+
+    def failure_of(self, exit_: Exit) -> str:
+        """Say why this end, which came by itself, is a failure; "" when it is none."""
+        if exit_.status is None:
+            return f"{self._command()} was lost: its host {self.peer(HostNode).name} is gone, and nobody saw how it ended"
+        statuses = expected_statuses(self.get("expectedStatus"))
+        if statuses is None or exit_.status in statuses:
+            return ""
+        return str(CommandError(self.argv(), exit_.status, self.last_words()))
+
+    # Life cycle.
+
+    @property
+    def run_home(self) -> Path:
+        """The folder where the command runs; every file that it writes there is a trace."""
+        return self.trace_path("stdout").parent
+
+    async def start(self) -> None:
+        """Start the command and wait until it does what it is for."""
+        self._stopping = False
+        if not self.argv():
+            self.set_stopped()  # as it was in the original
+            return
+        node = self.peer(HostNode)
+        self._starting = asyncio.get_running_loop().create_task(self._execute(node))
+        process = self.process = await asyncio.shield(self._starting)
+        deadline_s = self.get("startDeadline")
+        try:
+            async with asyncio.timeout(deadline_s):
+                await self.wait_until_started(node, process)
+        except TimeoutError:
+            await process.stop(grace_s=self.get("grace"))
+            what = f"{self._command()} runs but was not ready within {format_duration(deadline_s)} (attribute startDeadline)"
+            raise DeadlineError(self._with_last_words(what)) from None
+        except NepiError:
+            await process.stop(grace_s=self.get("grace"))
+            raise
+        self.set_started()
+        self._watching = asyncio.get_running_loop().create_task(self._watch(process))
+
+    async def _execute(self, node: HostNode) -> Process:
+        stderr = self.trace_path("stderr") if self.get("splitStderr") else None
+        stdout = self.trace_path("stdout")
+        stdout.parent.mkdir(parents=True, exist_ok=True)
+        self.words_offset = self.words_path.stat().st_size if self.words_path.exists() else 0
+        return await node.host.start(
+            self.argv(), stdout=stdout, stderr=stderr, stdin=self.stdin_file(), env=self.variables(), cwd=self.run_home
+        )
+
+    async def _watch(self, process: Process) -> None:
+        exit_ = await process.wait()
+        if self._stopping or self.process is not process:
+            return
+        self.note_end()
+        if exit_.status is not None:
+            self.ec.exited(self.guid, exit_.status)
+        reason = self.failure_of(exit_)
+        if reason:
+            self.explain_failure(reason)
+            self.fail()
+        else:
+            self.finish()
+
+    async def stop(self) -> None:
+        """End the command and everything that it started."""
+        await self._end()
+        if self.state == STARTED:
+            self.note_end()
+            self.set_stopped()
+
+    async def release(self) -> None:
+        """End the command if it runs, then run `tearDown`."""
+        await self._end()
+        if self.get("tearDown") and self.start_time is not None and not self._released:
+            await self._tear_down()
+        self.set_released()
+
+    @property
+    def _released(self) -> bool:
+        return self.state == ResourceState.RELEASED
+
+    async def _end(self) -> None:
+        self._stopping = True
+        starting, self._starting = self._starting, None
+        if starting is not None:
+            await asyncio.wait({starting})
+            if not starting.cancelled() and starting.exception() is None:
+                await self._stop_process(starting.result())
+        watching, self._watching = self._watching, None
+        if watching is not None:
+            watching.cancel()
+
+    async def _stop_process(self, process: Process) -> None:
+        grace_s = self.get("grace")
+        if self.stop_signal != signal.SIGTERM:
+            with contextlib.suppress(TimeoutError, ResourceError):
+                await process.signal(self.stop_signal)
+                async with asyncio.timeout(grace_s):
+                    await process.wait()
+        await process.stop(grace_s=grace_s)
+
+    async def _tear_down(self) -> None:
+        argv = command_argv(self.get("tearDown"))
+        done = await self.peer(HostNode).host.run(argv, env=self.variables(), deadline_s=TEAR_DOWN_DEADLINE_S)
+        if done.exit.status:
+            raise CommandError(argv, done.exit.status, done.stderr.decode(errors="replace"))
+
+    # Words.
+
+    def last_words(self) -> str:
+        """Return the last lines that the command wrote to standard error (or to where that goes)."""
+        return last_lines(self.words_path, self.words_offset)
+
+    @property
+    def words_path(self) -> Path:
+        """The file that its standard error goes to; what this run wrote begins at `words_offset`."""
+        return self.trace_path("stderr" if self.get("splitStderr") else "stdout")
+
+    def _with_last_words(self, what: str) -> str:
+        words = self.last_words()
+        return f"{what}:\n{words}" if words else what
+
+    def _command(self) -> str:
+        return f"command {' '.join(self.argv())!r}"

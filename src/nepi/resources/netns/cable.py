@@ -1,0 +1,137 @@
+"""A veth pair between two places: made as planned, then changed by saying what it is to be."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+from collections.abc import Awaitable
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from nepi.errors import ResourceError
+from nepi.hosts.namespace import Shape, VethEnd
+from nepi.resources.netns.run import NamespaceRun
+
+if TYPE_CHECKING:
+    from nepi.execution.ec import ExperimentController
+    from nepi.plan.result import InterfacePlan
+
+SMALLEST_IPV6_MTU = 1280  # RFC 8200, section 5
+
+
+@dataclass(frozen=True, slots=True)
+class CableState:
+    """What a cable is to be.
+
+    Attributes:
+        shape: what both ends do to what leaves by them.
+        up: of each end.
+        mtu_bytes: of each end.
+    """
+
+    shape: Shape
+    up: tuple[bool, bool] = (True, True)
+    mtu_bytes: tuple[int, int] = (1500, 1500)
+
+
+class Cable:
+    """The veth pair of one link, or of one interface on a switch.
+
+    Args:
+        run: where it is made.
+        ec: for the names of places.
+        ends: as planned.
+        owner: guid of the resource, for the ledger.
+    """
+
+    def __init__(self, run: NamespaceRun, ec: ExperimentController, ends: tuple[InterfacePlan, ...], owner: int) -> None:
+        self.ends = ends
+        self.state = CableState(Shape())
+        self._run = run
+        self._ec = ec
+        self._owner = owner
+        self._changing = asyncio.Lock()
+
+    def place(self, side: int) -> str:
+        """Return the name of the node or switch at one end."""
+        return self._ec.resource(self.ends[side].node).name
+
+    async def make(self, wanted: CableState) -> None:
+        """Make it: interfaces, addresses, neighbours, shape."""
+        first, second = (self._veth_end(side, wanted) for side in (0, 1))
+        await self._run.session.veth(first, second, owner=self._owner)
+        self.state = CableState(Shape(), wanted.up, wanted.mtu_bytes)
+        await _all([self._run.introduce(self._ec, end) for end in self.ends], self._reshape(wanted.shape))
+        self.state = wanted
+
+    def _veth_end(self, side: int, wanted: CableState) -> VethEnd:
+        end = self.ends[side]
+        mtu = wanted.mtu_bytes[side]
+        return VethEnd(self.place(side), end.ifname, end.mac, mtu, wanted.up[side], self._addresses(side, mtu))
+
+    def _addresses(self, side: int, mtu_bytes: int) -> tuple[str, ...]:
+        own = self.ends[side].addresses
+        return own if mtu_bytes >= SMALLEST_IPV6_MTU else tuple(one for one in own if ":" not in one)
+
+    async def become(self, wanted: CableState) -> None:
+        """Change it into what it is to be; what does not differ is not touched. A change that fails leaves it as it was.
+
+        Raises:
+            ResourceError: the kernel refused.
+        """
+        async with self._changing:
+            before = self.state
+            try:
+                await self._change(before, wanted)
+            except ResourceError:
+                with contextlib.suppress(ResourceError):
+                    await self._change(wanted, before)
+                raise
+            self.state = wanted
+
+    async def _change(self, before: CableState, wanted: CableState) -> None:
+        session = self._run.session
+        work: list[Awaitable[None]] = []
+        again: list[int] = []
+        for side, end in enumerate(self.ends):
+            mtu = wanted.mtu_bytes[side] if wanted.mtu_bytes[side] != before.mtu_bytes[side] else None
+            up = wanted.up[side] if wanted.up[side] != before.up[side] else None
+            if mtu is not None or up is not None:
+                work.append(session.set_link(self.place(side), end.ifname, up=up, mtu=mtu))
+                if wanted.up[side] and (up or before.mtu_bytes[side] < SMALLEST_IPV6_MTU):
+                    again.append(side)
+        if wanted.shape != before.shape or wanted.mtu_bytes != before.mtu_bytes:
+            work.append(self._reshape(wanted.shape))
+        await _all(work)
+        await _all([self._restore(side, wanted.mtu_bytes[side]) for side in again])
+
+    async def _reshape(self, shape: Shape) -> None:
+        if shape == Shape() == self.state.shape:
+            return
+        await _all([self._run.session.shape(self.place(side), end.ifname, shape) for side, end in enumerate(self.ends)])
+
+    async def _restore(self, side: int, mtu_bytes: int) -> None:
+        """Give an interface again what the kernel forgets while it is down: IPv6 addresses, neighbours, routes."""
+        end, place = self.ends[side], self.place(side)
+        for address in (*self._addresses(side, mtu_bytes), *end.given):
+            with contextlib.suppress(ResourceError):  # those that it has not forgotten
+                await self._run.session.address(place, end.ifname, address)
+        await self._run.introduce(self._ec, end)
+        node = self._ec.resource(end.node)
+        for peer in (*node.get_connected(), *(self._ec.resource(end.owner).get_connected() if end.owner != self._owner else ())):
+            again = getattr(peer, "route_again", None)
+            if again is not None:
+                await again()
+
+    async def delete(self) -> None:
+        """Take it away."""
+        for end in self.ends:
+            self._run.forget(self._ec, end)
+        await self._run.session.delete_link(self.place(0), self.ends[0].ifname)
+
+
+async def _all(many: list[Awaitable[None]], *more: Awaitable[None]) -> None:
+    """Do everything together; raise the first error when all of it has ended."""
+    for result in await asyncio.gather(*many, *more, return_exceptions=True):
+        if isinstance(result, BaseException):
+            raise result

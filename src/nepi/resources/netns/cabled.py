@@ -1,0 +1,72 @@
+"""Base of what has a cable: a link, and an interface that is on a switch without one."""
+
+from __future__ import annotations
+
+from datetime import datetime
+
+from nepi.hosts.namespace import Shape
+from nepi.plan.result import InterfacePlan
+from nepi.resources.netns.cable import Cable, CableState
+from nepi.resources.netns.resource import NamespaceResource
+from nepi.resources.netns.run import NamespaceRun
+from nepi.resources.netns.switch import Switch
+from nepi.util.timefuncs import tnow
+
+DEFAULT_MTU = 1500
+
+
+class Cabled(NamespaceResource):
+    """Owner of a cable; its attributes say what the cable is to be.
+
+    Attributes:
+        changed_at: when it was changed last, after its deployment.
+    """
+
+    cable: Cable | None = None
+    changed_at: datetime | None = None
+
+    async def deploy_cable(self) -> None:
+        """Make the cable as planned."""
+        run = await self.joined()
+        cable = self.cable = Cable(run, self.ec, self.ec.plan.interfaces[self.guid], self.guid)
+        await self.make(cable.make(self.wanted(cable)))
+
+    async def recable(self) -> None:
+        """Let the cable become what attributes say now."""
+        if self.cable is not None:
+            await self.cable.become(self.wanted(self.cable))
+            self.changed_at = tnow()
+
+    def wanted(self, cable: Cable) -> CableState:
+        """Return what the cable is to be.
+
+        A link that is down is down at a switch's end: there the node sees that the carrier is gone, as of a cable that was pulled,
+        and keeps its addresses and routes. Between two nodes it is the second end.
+        """
+        at_switch = [isinstance(self.ec.resource(end.node), Switch) for end in cable.ends]
+        pulled = 0 if at_switch[0] else 1
+        ups = [self._end_is_up(end, on_switch) for end, on_switch in zip(cable.ends, at_switch, strict=True)]
+        ups[pulled] = ups[pulled] and self.is_plugged
+        return CableState(self.shape(), (ups[0], ups[1]), (self._mtu(cable.ends[0]), self._mtu(cable.ends[1])))
+
+    def shape(self) -> Shape:
+        """Return what both ends do to what leaves by them."""
+        return Shape()
+
+    @property
+    def is_plugged(self) -> bool:
+        """Whether the cable as a whole is to be up."""
+        return True
+
+    def _end_is_up(self, end: InterfacePlan, on_switch: bool) -> bool:
+        whose = self.ec.resource(end.node if on_switch else end.owner)
+        return bool(whose.get("up")) if on_switch or whose.role == "interface" else True
+
+    def _mtu(self, end: InterfacePlan) -> int:
+        asked = self.ec.resource(end.owner).get("mtu") if end.owner != self.guid else None
+        return asked or self.get("mtu") or DEFAULT_MTU
+
+    async def take_away(self, run: NamespaceRun) -> None:
+        """Delete the cable, unless it goes with one of its ends."""
+        if self.cable is not None and not self.goes_with(*(end.node for end in self.cable.ends)):
+            await self.cable.delete()

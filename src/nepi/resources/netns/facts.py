@@ -1,0 +1,37 @@
+"""What this machine has for the namespace backend, as planning asks for it."""
+
+from __future__ import annotations
+
+import functools
+from typing import Any, Final
+
+from nepi.execution.process_identity import boot_id
+from nepi.hosts.namespace_facts import PACKAGES, NamespaceFacts
+from nepi.hosts.namespace_facts import probe as probe_host
+from nepi.hosts.namespace_host import missing_tools
+
+TOOLS: Final = ("ping", "iperf3", "tcpdump")
+BRIDGE_PORTS: Final = 1023
+
+
+def probe() -> dict[str, Any]:
+    """Return the facts; what the kernel can do is found out once, which tools there are each time."""
+    return {**_kernel(boot_id()), "tools_missing": missing_tools(TOOLS), "packages": {tool: PACKAGES[tool] for tool in TOOLS}}
+
+
+@functools.lru_cache(maxsize=1)
+def _kernel(_boot: str) -> dict[str, Any]:
+    facts = probe_host()
+    if not facts.usable:
+        return {"unusable": facts.advice()[0], "features": {}}
+    return {
+        "features": {name: name in facts.qdiscs for name in ("tbf", "netem")},
+        "bridge_ports": BRIDGE_PORTS,
+        "nodes": facts.most_nodes,
+        **_neighbour_table(facts),
+    }
+
+
+def _neighbour_table(facts: NamespaceFacts) -> dict[str, int]:
+    text = next((value for name, value in facts.settings.items() if name.endswith("gc_thresh3") and value), None)
+    return {"neighbour_table": int(text)} if text else {}

@@ -1,0 +1,24 @@
+"""netns::Node: a computer of its own, made of a network namespace."""
+
+from __future__ import annotations
+
+from nepi.execution.attribute import Attribute, Flags
+from nepi.hosts.roles import HostNode
+from nepi.resources.netns.resource import NamespaceResource
+from nepi.resources.netns.run import NamespaceRun
+
+
+class Node(NamespaceResource, HostNode, rtype="netns::Node"):
+    """A network namespace with its loopback up. It has the files of this machine; interfaces come with links."""
+
+    forwarding = Attribute.boolean(True, help="Pass on packets for others, as a router does.", flags=Flags.Design)
+
+    async def deploy(self) -> None:
+        """Make the namespace."""
+        run = await self.joined()
+        self.host = await self.make(run.session.node(self.name, forward=self.get("forwarding"), owner=self.guid))
+        self.set_ready()
+
+    async def take_away(self, run: NamespaceRun) -> None:
+        """Close the namespace; interfaces and commands in it end."""
+        await run.session.close_node(self.name)

@@ -1,0 +1,67 @@
+"""Base of what is made in namespaces: making and giving back that can be interrupted at any moment without leaving half."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Coroutine
+from typing import Any, TypeVar
+
+from nepi.errors import ConnectError
+from nepi.execution.resource import ResourceManager
+from nepi.resources.netns.run import NamespaceRun
+
+T = TypeVar("T")
+
+
+class NamespaceResource(ResourceManager):
+    """Something that the run's namespace agent makes.
+
+    Attributes:
+        run: what the run's resources share; there once it is being deployed.
+    """
+
+    run: NamespaceRun | None = None
+    _making: asyncio.Task[Any] | None = None
+
+    async def joined(self) -> NamespaceRun:
+        """Return what the run's resources share. From now on this one fails when the agent does."""
+        run = self.run = await NamespaceRun.of(self.ec)
+        await run.join(self)
+        return run
+
+    async def make(self, making: Coroutine[Any, Any, T]) -> T:
+        """Await something that a cancelled deployment must not leave half done."""
+        task = asyncio.get_running_loop().create_task(making)
+        self._making = task
+        return await asyncio.shield(task)
+
+    async def was_made(self) -> bool:
+        """Wait for what is being made, and return whether there is something to give back. True only once."""
+        making, self._making = self._making, None
+        if making is None:
+            return False
+        await asyncio.wait({making})
+        return not making.cancelled() and making.exception() is None
+
+    async def give_back(self, giving: Awaitable[Any]) -> None:
+        """Await a request that takes something away; when the agent is gone, so is the thing."""
+        try:
+            await giving
+        except ConnectError as error:
+            self.debug(f"nothing to give back: {error}")
+
+    async def release(self) -> None:
+        """Take it away."""
+        run = self.run
+        if await self.was_made() and run is not None:
+            await self.give_back(self.take_away(run))
+        if run is not None:
+            run.leave(self)
+        self.set_released()
+
+    async def take_away(self, run: NamespaceRun) -> None:
+        """Take away what was made; subclasses say how."""
+
+    def goes_with(self, *guids: int) -> bool:
+        """Whether one of these is being given back, and takes this along."""
+        return any(self.ec.release_wanted(guid) for guid in guids)

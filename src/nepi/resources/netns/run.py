@@ -1,0 +1,134 @@
+"""What the namespace resources of one run share: its agent, the names in /etc/hosts, and the end that they all have in common."""
+
+from __future__ import annotations
+
+import asyncio
+import weakref
+from collections.abc import Iterator
+from typing import TYPE_CHECKING, Self
+
+from nepi.errors import ResourceError
+from nepi.hosts.namespace import NamespaceSession
+from nepi.model.states import ENDED
+
+if TYPE_CHECKING:
+    from nepi.execution.ec import ExperimentController
+    from nepi.execution.resource import ResourceManager
+    from nepi.plan.result import InterfacePlan, Plan
+
+KEY = "netns"
+
+
+class NamespaceRun:
+    """A session on namespaces and what goes with it. Made by `NamespaceRun.of`, closed by the controller.
+
+    Attributes:
+        session: the agent's.
+    """
+
+    def __init__(self, ec: ExperimentController, session: NamespaceSession) -> None:
+        self.session = session
+        self._ec = weakref.ref(ec)
+        self._members: dict[int, weakref.ref[ResourceManager]] = {}
+        self._told: Plan | None = None
+        self._telling = asyncio.Lock()
+        self._introduced: dict[tuple[str, str], dict[str, str]] = {}
+        session.lost.add_done_callback(self._lost)
+
+    @classmethod
+    async def of(cls, ec: ExperimentController) -> Self:
+        """Return what the run of a controller shares, opened by the first who asks."""
+
+        async def open_() -> Self:
+            from pathlib import Path
+
+            return cls(ec, await NamespaceSession.open(Path(ec.run_dir), ec.ledger))
+
+        return await ec.session(KEY, open_)
+
+    async def join(self, member: ResourceManager) -> None:
+        """Let a resource fail when the agent ends, and see to it that names and neighbours are those of the present plan.
+
+        Raises:
+            ResourceError: the agent has ended.
+        """
+        if self.session.lost.done():
+            raise ResourceError(self._epitaph())
+        self._members[member.guid] = weakref.ref(member)
+        async with self._telling:
+            plan = member.ec.plan
+            if self._told is not plan:
+                await self.session.hosts(list(_hosts(member.ec)))
+                await self._reintroduce(member.ec)
+                self._told = plan
+
+    def leave(self, member: ResourceManager) -> None:
+        """Forget a resource that is over."""
+        self._members.pop(member.guid, None)
+
+    # Neighbours: who an interface reaches without asking.
+
+    async def introduce(self, ec: ExperimentController, end: InterfacePlan) -> None:
+        """Make the planned neighbours of an interface permanent entries."""
+        place, wanted = ec.resource(end.node).name, dict(end.neighbours)
+        if wanted:
+            await self.session.neighbours(place, end.ifname, list(wanted.items()))
+        self._introduced[place, end.ifname] = wanted
+
+    def forget(self, ec: ExperimentController, end: InterfacePlan) -> None:
+        """An interface is gone."""
+        self._introduced.pop((ec.resource(end.node).name, end.ifname), None)
+
+    async def _reintroduce(self, ec: ExperimentController) -> None:
+        """A later increment brought others: an address may belong to somebody else now."""
+        for ends in ec.plan.interfaces.values():
+            for end in ends:
+                key = ec.resource(end.node).name, end.ifname
+                known, wanted = self._introduced.get(key), dict(end.neighbours)
+                if known is None or known == wanted:
+                    continue
+                gone = [(address, mac) for address, mac in known.items() if address not in wanted]
+                new = [(address, mac) for address, mac in wanted.items() if known.get(address) != mac]
+                if gone:
+                    await self.session.neighbours(*key, gone, delete=True)
+                if new:
+                    await self.session.neighbours(*key, new)
+                self._introduced[key] = wanted
+
+    # The end.
+
+    def _epitaph(self) -> str:
+        reason = self.session.lost.result()
+        return f"{reason}, and every namespace, link and command of the run with it; see agent.log in the run's folder"
+
+    def _lost(self, lost: asyncio.Future[str]) -> None:
+        if lost.cancelled():
+            return
+        for reference in list(self._members.values()):
+            member = reference()
+            if member is not None and member.state not in ENDED:
+                member.explain_failure(self._epitaph())
+                member.fail()
+
+    async def close(self) -> None:
+        """End the agent and everything in it."""
+        await self.session.close()
+
+    def detach(self) -> None:
+        """Leave everything up."""
+        self.session.detach()
+
+
+def _hosts(ec: ExperimentController) -> Iterator[tuple[str, list[str]]]:
+    """Yield (address, names). A name means the address that a reference to the node means: the IPv4 one if there is one.
+
+    With both under one name, programs would take IPv6 for `ping b` and IPv4 for `target=b`.
+    """
+    for guid, addresses in ec.plan.node_addresses.items():
+        manager = ec.get_resource(guid)
+        if manager is None:
+            continue
+        has_ipv4 = any(":" not in address for address in addresses)
+        for address in addresses:
+            names = [manager.name] if ":" not in address or not has_ipv4 else []
+            yield address, [*names, f"{manager.name}.ip6"] if ":" in address else names
