@@ -1,0 +1,107 @@
+"""Ctrl-C, TERM and HUP while an experiment runs: the first gives everything back in order, the second abandons it as it is."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import signal
+import sys
+import threading
+from collections.abc import Iterator
+from types import FrameType
+from typing import TYPE_CHECKING, Final
+
+if TYPE_CHECKING:
+    from nepi.execution.ec import ExperimentController
+
+SIGNALS: Final = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+SHOW_CURSOR: Final = b"\x1b[?25h"
+_WORDS: Final = {signal.SIGINT: "Ctrl-C", signal.SIGTERM: "SIGTERM", signal.SIGHUP: "SIGHUP (the terminal was closed)"}
+
+
+class Interrupts:
+    """Signals of one `nepi run`.
+
+    Attributes:
+        first: the first signal that came, or None.
+        running: the controllers whose runs have begun.
+    """
+
+    def __init__(self) -> None:
+        self.first: signal.Signals | None = None
+        self.running: list[ExperimentController] = []
+        self._pending = False
+
+    @property
+    def status(self) -> int:
+        """The exit status of a program that was ended by the first signal."""
+        return 128 + (self.first or signal.SIGINT)
+
+    @contextlib.contextmanager
+    def caught(self) -> Iterator[None]:
+        """Take the signals, except those that whoever started this program wants ignored (nohup)."""
+        if threading.current_thread() is not threading.main_thread():
+            yield
+            return
+        before = {number: signal.getsignal(number) for number in SIGNALS}
+        taken = [number for number in SIGNALS if before[number] is not signal.SIG_IGN]
+        for number in taken:
+            signal.signal(number, self._came)
+        try:
+            yield
+        finally:
+            for number in taken:
+                signal.signal(number, before[number])
+
+    def raise_pending(self) -> None:
+        """Raise KeyboardInterrupt if a signal came while something was being given back; called before anything new begins."""
+        if self._pending:
+            self._pending = False
+            raise KeyboardInterrupt
+
+    def _came(self, number: int, frame: FrameType | None) -> None:
+        if self.first is not None:
+            self._abandon(number)
+        self.first = signal.Signals(number)
+        what = _WORDS[self.first]
+        kept = any(ec.keep for ec in self.running)
+        doing = "ending; everything stays up (--keep)" if kept else "giving everything back"
+        _write(f"\r{what}: {doing}. Once more to abandon it.\n")
+        if _is_releasing(frame):
+            self._pending = True
+            return
+        for ec in self.running:
+            ec.abort_run(f"interrupted by {what}")
+        raise KeyboardInterrupt
+
+    def _abandon(self, number: int) -> None:
+        with contextlib.suppress(OSError):
+            if sys.stderr.isatty():
+                os.write(2, SHOW_CURSOR)
+        left = [ec for ec in self.running if not _is_over(ec)]
+        for ec in left:
+            _write(f"\rAbandoned; what it made is still there. Give it back with: nepi gc {ec.exp_id}/{ec.run_id}\n")
+        os._exit(128 + number)
+
+
+def _is_over(ec: ExperimentController) -> bool:
+    from nepi.execution.failure import ECState
+
+    return ec.ecstate == ECState.TERMINATED
+
+
+def _is_releasing(frame: FrameType | None) -> bool:
+    """Whether the interrupted code is ending a controller, which must not be torn in two."""
+    from nepi.execution.ec import ExperimentController
+
+    while frame is not None:
+        if frame.f_code is ExperimentController.shutdown.__code__:
+            return True
+        frame = frame.f_back
+    return False
+
+
+def _write(text: str) -> None:
+    # By write(2): a print may have been interrupted half-way by this very signal, and would refuse.
+    with contextlib.suppress(OSError):
+        os.write(2, text.encode("utf-8", "replace"))

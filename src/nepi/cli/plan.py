@@ -1,0 +1,119 @@
+"""`nepi plan FILE.py`: runs a script up to its first deploy and shows what would happen. Nothing is made."""
+
+from __future__ import annotations
+
+import contextlib
+import sys
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any, Final
+
+import typer
+
+from nepi.cli.console import FAILED, FINE, WRONG, complain, print_json, print_table, say, status_of
+
+if TYPE_CHECKING:
+    from nepi.cli.script import Script
+    from nepi.execution.ec import ExperimentController
+    from nepi.execution.invocation import Invocation
+    from nepi.plan.render import Section
+
+FORMAT: Final = 1
+
+
+@dataclass(slots=True)
+class Planned:
+    """What planning gave.
+
+    Attributes:
+        record: for `--json`.
+        sections: tables for people.
+    """
+
+    record: dict[str, Any] = field(default_factory=dict)
+    sections: list[Section] = field(default_factory=list)
+
+
+def plan(
+    file: Annotated[Path, typer.Argument(help="Python script that describes and runs an experiment.", exists=True, dir_okay=False)],
+    args: Annotated[list[str] | None, typer.Argument(help="What the script finds in sys.argv; write them after --.")] = None,
+    backend: Annotated[str, typer.Option(help="Backend of types without one, where the script names none.")] = "",
+    json: Annotated[bool, typer.Option("--json", help="Write JSON; what the script prints goes to standard error.")] = False,
+) -> None:
+    """Show what an experiment would do: order, addresses, programs and kernel features, or all of its mistakes.
+
+    The script runs up to its first deploy() or run(). Exit status: 0 when it can be deployed, 2 when it has mistakes.
+    """
+    from nepi.cli.script import Script
+
+    script = Script(file, args or [])
+    with contextlib.redirect_stdout(sys.stderr) if json else contextlib.nullcontext():
+        status, planned, mistakes = _plan(script, backend)
+    if json:
+        print_json({"format": FORMAT, "mistakes": mistakes, **planned.record})
+    elif planned.record:
+        say(f"Experiment {planned.record['description']['experiment']}: {len(planned.record['plan']['order'])} resources")
+        for section in planned.sections:
+            say()
+            print_table(section.columns, section.rows, title=section.title)
+    raise typer.Exit(status)
+
+
+def _plan(script: Script, backend: str) -> tuple[int, Planned, list[str]]:
+    """Run a script to its first deploy; return the exit status, the plan, and the description's mistakes."""
+    from nepi.errors import NepiError, PlanError
+    from nepi.execution.invocation import Invocation, PlanOnly, invoked
+
+    planned = Planned()
+    begun: list[ExperimentController] = []
+
+    def stop_here(ec: ExperimentController) -> None:
+        _note_plan(ec, planned)
+        raise PlanOnly
+
+    asked = Invocation(planned=stop_here, began=begun.append, backend=backend)
+    try:
+        with invoked(asked):
+            script.execute()
+    except PlanOnly:
+        return FINE, planned, []
+    except PlanError as error:
+        complain(script.message(error))
+        return WRONG, planned, list(error.mistakes)
+    except NepiError as error:
+        complain(script.message(error))
+        return status_of(error), planned, [str(error)]
+    except SystemExit as error:
+        complain(f"{script.path} ended by sys.exit({'' if error.code is None else repr(error.code)}) before it deployed anything")
+        return WRONG, planned, []
+    except Exception as error:
+        script.print_traceback(error)
+        return FAILED, planned, []
+    finally:
+        _unmake(asked, begun)
+    complain(f"{script.path} deploys nothing: call run() or deploy() of an ExperimentController")
+    return WRONG, planned, []
+
+
+def _note_plan(ec: ExperimentController, planned: Planned) -> None:
+    from nepi.execution.deployment import catalogue_of, facts_for
+    from nepi.plan.render import describe_plan
+
+    managers = [manager for guid in ec.resources if (manager := ec.get_resource(guid)) is not None]
+    catalogue = catalogue_of(managers)
+    facts = facts_for(catalogue)
+    description = ec.describe()
+    planned.record = {"description": description.to_record(), "plan": ec.plan.to_record(), "facts": facts}
+    planned.sections = describe_plan(ec.plan, description, catalogue, facts)
+
+
+def _unmake(asked: Invocation, begun: list[ExperimentController]) -> None:
+    """Take away what describing alone has made: a condition on an attribute opens the run's folder before anything is deployed."""
+    from nepi.cli.removal import remove_folder
+    from nepi.errors import NepiError
+
+    for ec in asked.controllers:
+        with contextlib.suppress(NepiError):
+            ec.shutdown()
+    for ec in begun:
+        remove_folder(Path(ec.run_dir))

@@ -1,0 +1,153 @@
+"""`nepi run FILE.py`: runs an experiment's script, shows how it goes on, and says at the end what came of it."""
+
+from __future__ import annotations
+
+import contextlib
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from nepi.cli.console import FAILED, FINE, WRONG, complain, print_json, status_of
+
+if TYPE_CHECKING:
+    from nepi.cli.display import Display
+    from nepi.cli.interrupts import Interrupts
+    from nepi.cli.outcome import Outcome
+    from nepi.cli.script import Script
+    from nepi.execution.invocation import Invocation
+
+
+def run(
+    file: Annotated[Path, typer.Argument(help="Python script that describes and runs an experiment.", exists=True, dir_okay=False)],
+    args: Annotated[list[str] | None, typer.Argument(help="What the script finds in sys.argv; write them after --.")] = None,
+    keep: Annotated[bool, typer.Option("--keep", help="Leave everything up at the end; `nepi release` gives it back.")] = False,
+    backend: Annotated[str, typer.Option(help="Backend of types without one, where the script names none.")] = "",
+    json: Annotated[
+        bool, typer.Option("--json", help="Write the summary as JSON to standard output; what the script prints goes to standard error.")
+    ] = False,
+    quiet: Annotated[bool, typer.Option("--quiet", "-q", help="Show errors only.")] = False,
+    full_traceback: Annotated[bool, typer.Option("--traceback", help="Show every error with its whole traceback.")] = False,
+) -> None:
+    """Run an experiment.
+
+    Ctrl-C once ends it and gives everything back in order; twice abandons it, and `nepi gc` gives it back later.
+    Exit status: 0 fine, 1 failed, aborted or left something behind, 2 wrong description or usage, 130 after Ctrl-C.
+    """
+    from nepi.cli.display import display_for
+    from nepi.cli.interrupts import Interrupts
+    from nepi.cli.outcome import large_traces_bytes, show_outcome
+    from nepi.cli.script import Script
+
+    large_traces_bytes()
+    script = Script(file, args or [])
+    interrupts = Interrupts()
+    with contextlib.redirect_stdout(sys.stderr) if json else contextlib.nullcontext():
+        status, outcomes, problems = _run(script, interrupts, display_for(quiet=quiet), keep=keep, backend=backend, full=full_traceback)
+        if not quiet:
+            for one in outcomes:
+                show_outcome(one)
+        for problem in problems:
+            complain(problem)
+    if json:
+        from nepi.cli.outcome import FORMAT
+
+        print_json({"format": FORMAT, "status": status, "runs": [one.to_record() for one in outcomes]})
+    raise typer.Exit(status)
+
+
+def _run(
+    script: Script, interrupts: Interrupts, display: Display, *, keep: bool, backend: str, full: bool
+) -> tuple[int, list[Outcome], list[str]]:
+    """Run a script to its end and end what it has left running.
+
+    Returns:
+        The exit status, how each run ended, and what is to be complained about.
+    """
+    from nepi.execution.invocation import Invocation, invoked
+
+    asked = Invocation(keep=keep, backend=backend)
+    with _followed(asked, interrupts, display), interrupts.caught(), invoked(asked):
+        status, problems = _execute(script, full)
+        ended = _end_all(asked)
+    outcomes = _outcomes(asked)
+    problems += [problem for problem in ended if problem not in problems]
+    if interrupts.first is not None:
+        return interrupts.status, outcomes, []
+    if status == FINE and not interrupts.running:
+        return WRONG, [], [f"{script.path} deployed nothing: call run() or deploy() of an ExperimentController"]
+    if status == FINE and (ended or not all(one.fine for one in outcomes)):
+        status = FAILED
+    return status, outcomes, problems
+
+
+@contextlib.contextmanager
+def _followed(asked: Invocation, interrupts: Interrupts, display: Display) -> Iterator[None]:
+    from nepi.execution.ec import ExperimentController
+
+    def made(ec: ExperimentController) -> None:
+        interrupts.raise_pending()
+        display.made(ec)
+
+    def began(ec: ExperimentController) -> None:
+        interrupts.raise_pending()
+        interrupts.running.append(ec)
+        display.began(ec)
+
+    asked.made, asked.began = made, began
+    try:
+        yield
+    finally:
+        display.close()
+
+
+def _execute(script: Script, full: bool) -> tuple[int, list[str]]:
+    """Run the script; return its exit status, and what is to be complained about."""
+    from nepi.errors import NepiError
+
+    try:
+        script.execute()
+    except KeyboardInterrupt:
+        return FAILED, []
+    except SystemExit as error:
+        return _exit_status(error)
+    except NepiError as error:
+        if full:
+            script.print_traceback(error)
+        return status_of(error), [] if full else [script.message(error)]
+    except Exception as error:
+        script.print_traceback(error)
+        return FAILED, []
+    return FINE, []
+
+
+def _exit_status(error: SystemExit) -> tuple[int, list[str]]:
+    if isinstance(error.code, str):
+        return FAILED, [error.code]
+    return (error.code or FINE), []
+
+
+def _end_all(asked: Invocation) -> list[str]:
+    """Release what the script has left running; return what went wrong."""
+    from nepi.errors import NepiError
+
+    problems: list[str] = []
+    for ec in asked.controllers:
+        while True:
+            try:
+                ec.shutdown()
+            except KeyboardInterrupt:
+                continue
+            except NepiError as error:
+                problems.append(str(error))
+            break
+    return problems
+
+
+def _outcomes(asked: Invocation) -> list[Outcome]:
+    from nepi.cli.outcome import outcome_of
+
+    found = [outcome_of(Path(ec.run_dir), kept=ec.keep) for ec in asked.controllers]
+    return [one for one in found if one is not None]

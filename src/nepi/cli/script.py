@@ -1,0 +1,82 @@
+"""Runs a user's script in this process, as `python FILE ARGS` would, and tells its mistakes from those of the script's author's tools."""
+
+from __future__ import annotations
+
+import builtins
+import linecache
+import sys
+import traceback
+from collections.abc import Sequence
+from pathlib import Path
+from types import CodeType, ModuleType, TracebackType
+
+import nepi
+from nepi.errors import NepiError, UsageError
+
+PACKAGE = str(Path(nepi.__file__).parent)
+
+
+class Script:
+    """A Python file and the arguments that it is given.
+
+    Args:
+        path: the file, as the user wrote it.
+        arguments: what it finds in `sys.argv[1:]`.
+
+    Raises:
+        UsageError: it cannot be read, or is no Python file.
+    """
+
+    def __init__(self, path: Path, arguments: Sequence[str] = ()) -> None:
+        self.path = path
+        self._arguments = list(arguments)
+        if path.suffix in (".yaml", ".yml", ".json"):
+            raise UsageError(f"{path}: experiments in files come with a later version; write a Python script")
+        try:
+            self._source = path.read_bytes()
+        except OSError as error:
+            raise UsageError(f"cannot read {path}: {error.strerror}") from None
+
+    def execute(self) -> None:
+        """Run it to its end, as `__main__`. It stays `__main__`, for what it has left running.
+
+        Raises:
+            BaseException: whatever it raises.
+        """
+        module = ModuleType("__main__")
+        module.__file__ = str(self.path)
+        module.__dict__["__builtins__"] = builtins
+        sys.modules["__main__"] = module
+        sys.argv = [str(self.path), *self._arguments]
+        sys.path.insert(0, str(self.path.absolute().parent))
+        exec(self._compiled(), module.__dict__)
+
+    def _compiled(self) -> CodeType:
+        return compile(self._source, str(self.path), "exec")
+
+    def where(self, error: BaseException) -> str:
+        """Return the place in the user's own code that an error came from, "FILE, line 7: the line", or ""."""
+        frames = [frame for frame, _ in traceback.walk_tb(error.__traceback__)]
+        lines = [number for _, number in traceback.walk_tb(error.__traceback__)]
+        for frame, line in reversed(list(zip(frames, lines, strict=True))):
+            file = frame.f_code.co_filename
+            if not file.startswith((PACKAGE, "<")) and "site-packages" not in file and not file.startswith(sys.base_prefix + "/lib"):
+                text = linecache.getline(file, line).strip()
+                return f"{file}, line {line}" + (f": {text}" if text else "")
+        return ""
+
+    def message(self, error: NepiError) -> str:
+        """Return an error as one message, with the place that it came from."""
+        where = self.where(error)
+        return f"{error}" + (f"\n  at {where}" if where else "")
+
+    def print_traceback(self, error: BaseException) -> None:
+        """Print a traceback as Python would, without the frames that ran the script."""
+        trimmed = error.__traceback__
+        while trimmed is not None and trimmed.tb_frame.f_code.co_filename != str(self.path):
+            trimmed = trimmed.tb_next
+        traceback.print_exception(type(error), error, self._or_none(trimmed, error))
+
+    def _or_none(self, trimmed: TracebackType | None, error: BaseException) -> TracebackType | None:
+        """A script that does not compile has no frame of its own, and its error says the line by itself."""
+        return trimmed if trimmed is not None or isinstance(error, SyntaxError) else error.__traceback__
