@@ -7,6 +7,7 @@ from pathlib import Path
 
 from nepi.execution.ledger import Ledger
 from nepi.execution.ledger_kinds import collect
+from nepi.hosts.enter import enter_argv
 from nepi.hosts.namespace import NamespaceSession, Shape, VethEnd
 
 
@@ -22,12 +23,20 @@ async def main(run_dir: Path) -> None:
     four = await a.run(["ping", "-n", "-c", "1", "-W", "5", "10.0.0.2"])
     named = await a.run(["ping", "-c", "1", "-W", "5", "b"])
     await session.shape("a", "eth0", Shape(rate_bps=1e6))
+    capture = await b.start(["tcpdump", "-n", "-c", "1", "-w", str(run_dir / "pcap"), "-i", "eth0", "icmp"], stdout=run_dir / "tcpdump")
+    while "listening on" not in (run_dir / "tcpdump").read_text():  # noqa: ASYNC110
+        await asyncio.sleep(0.01)
+    await a.run(["ping", "-n", "-c", "1", "-W", "5", "10.0.0.2"])
+    captured = await capture.wait()
+    entered = await asyncio.create_subprocess_exec(*enter_argv(run_dir, "a", ["ip", "link", "set", "lo", "mtu", "9000"]))
     await b.start(["sleep", "1000"], stdout=run_dir / "out")
+    changed = await entered.wait()
     rootless = "rootless" if session.features["rootless"] else "root"
     session.detach()
     ledger.close()
     left = collect(run_dir / "ledger.sqlite").left
-    print(f"uid {os.getuid()}: {rootless}, ping {four.exit.status}, names {named.exit.status}, shaped, {'left' if left else 'collected'}")
+    statuses = [four.exit.status, named.exit.status, captured.status, changed]
+    print(f"uid {os.getuid()}: {rootless} {statuses} {'left' if left else 'collected'}")
 
 
 if __name__ == "__main__":

@@ -210,7 +210,8 @@ def test_stop_ends_what_an_ended_command_has_left_behind(tmp_path: Path) -> None
             process = await host.start(["sh", "-c", "setsid sleep 4321 & exit 0"], stdout=tmp_path / "out")
             await process.wait()
             await process.stop()
-            return process.exit and process.exit.status, (await host.run(["ps", "-e", "-o", "args"])).stdout.decode()
+            assert process.exit is not None
+            return process.exit.status, (await host.run(["ps", "-e", "-o", "args"])).stdout.decode()
 
     status, seen = run(scenario())
     assert status == 0

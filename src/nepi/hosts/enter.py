@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import sys
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -10,6 +11,7 @@ from typing import Any
 from nepi.errors import ConnectError, ResourceError, did_you_mean
 from nepi.hosts.agent_client import open_socket
 
+ENTER = Path(__file__).parent / "agent" / "enter.py"
 ASK_DEADLINE_S = 10.0
 
 
@@ -40,7 +42,8 @@ def ask_agent(run_dir: Path, op: str, **fields: Any) -> dict[str, Any]:
 def enter_argv(run_dir: Path, node: str, argv: Sequence[str]) -> list[str]:
     """Return the command line by which the same user runs `argv` in a node of a run.
 
-    The command sees what the run's own commands see: its /proc, its /etc/hosts. It does not belong to the run.
+    The command sees what the run's own commands see: its /proc, its /etc/hosts. It does not belong to the run. (This is
+    nsenter's work, but nsenter drops the capabilities of a user who is not root in the user namespace.)
 
     Raises:
         ConnectError: the run's agent is gone.
@@ -51,15 +54,6 @@ def enter_argv(run_dir: Path, node: str, argv: Sequence[str]) -> list[str]:
     nodes = {name: place["fd"] for name, place in places.items() if not place["switch"]}
     if node not in nodes:
         raise ResourceError(f"no node {node!r} in this run{did_you_mean(node, nodes)}; it has {', '.join(sorted(nodes)) or 'none'}")
-    base = f"/proc/{agent['pid']}"
-    user = [f"--user={base}/ns/user", "--preserve-credentials"] if agent["rootless"] else []
-    return [
-        "nsenter",
-        *user,
-        f"--mount={base}/ns/mnt",
-        f"--pid={base}/ns/pid_for_children",
-        f"--net={base}/fd/{nodes[node]}",
-        f"--wd={run_dir.absolute()}",
-        "--",
-        *argv,
-    ]
+    user = "user" if agent["rootless"] else "root"
+    place = [str(agent["pid"]), str(nodes[node]), user, str(run_dir.absolute()), node]
+    return [sys.executable, "-I", "-S", str(ENTER), *place, *argv]

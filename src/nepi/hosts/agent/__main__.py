@@ -75,7 +75,8 @@ def _unshare(rootless: bool) -> bool:
         else:
             return False
     namespaces.unshare(flags | namespaces.CLONE_NEWUSER)
-    namespaces.map_self_to_root(uid, gid)
+    namespaces.map_self(uid, gid)
+    namespaces.keep_capabilities()
     return True
 
 

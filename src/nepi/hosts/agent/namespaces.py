@@ -15,10 +15,14 @@ CLONE_NEWNET = 0x40000000
 MS_BIND, MS_REC, MS_PRIVATE = 4096, 16384, 1 << 18
 MS_NOSUID, MS_NODEV, MS_NOEXEC = 2, 4, 8
 
+CAPABILITY_VERSION_3 = 0x20080522
+PR_CAP_AMBIENT, PR_CAP_AMBIENT_RAISE = 47, 2
+
 SIOCETHTOOL = 0x8946
 ETHTOOL_STSO, ETHTOOL_SGSO, ETHTOOL_SGRO = 0x1F, 0x24, 0x2C
 
 _libc = ctypes.CDLL(None, use_errno=True)
+_libc.prctl.argtypes = [ctypes.c_int, *[ctypes.c_ulong] * 4]
 _libc.mount.argtypes = [ctypes.c_char_p, ctypes.c_char_p, ctypes.c_char_p, ctypes.c_ulong, ctypes.c_char_p]
 
 
@@ -43,10 +47,30 @@ def mount(source: str, target: str, kind: str | None, flags: int) -> None:
     _check(_libc.mount(source.encode(), target.encode(), kind.encode() if kind else None, flags, None), f"mount {target}")
 
 
-def map_self_to_root(uid: int, gid: int) -> None:
-    """In a new user namespace: let this user (and nobody else) be root."""
-    for name, line in (("setgroups", "deny"), ("uid_map", f"0 {uid} 1"), ("gid_map", f"0 {gid} 1")):
+def map_self(uid: int, gid: int) -> None:
+    """In a new user namespace: this user stays who it is, and nobody else exists.
+
+    It is not mapped to root, because programs that drop root's rights by themselves (tcpdump) then fail: `setgroups` is
+    denied to those who make a user namespace without help. The rights come as capabilities, see `keep_capabilities`.
+    """
+    for name, line in (("setgroups", "deny"), ("uid_map", f"{uid} {uid} 1"), ("gid_map", f"{gid} {gid} 1")):
         write_file(f"/proc/self/{name}", line)
+
+
+def keep_capabilities() -> None:
+    """Let what this process executes have all its capabilities, although it is not root.
+
+    Source: capabilities(7), ambient set; capset(2) with version 3 of its structures.
+    """
+    header = ctypes.create_string_buffer(struct.pack("=Ii", CAPABILITY_VERSION_3, 0))
+    data = ctypes.create_string_buffer(24)
+    _check(_libc.capget(header, data), "capget")
+    low_effective, low, _, high_effective, high, _ = struct.unpack("=6I", data.raw)
+    data = ctypes.create_string_buffer(struct.pack("=6I", low_effective, low, low, high_effective, high, high), 24)
+    _check(_libc.capset(header, data), "capset")
+    for capability in range(64):
+        if (low | high << 32) >> capability & 1:
+            _check(_libc.prctl(PR_CAP_AMBIENT, PR_CAP_AMBIENT_RAISE, capability, 0, 0), "prctl")
 
 
 def write_file(path: str, value: str) -> None:

@@ -86,7 +86,7 @@ def _enter() -> bool:
         else:
             return False
     namespaces.unshare(flags | namespaces.CLONE_NEWUSER)
-    namespaces.map_self_to_root(uid, gid)
+    namespaces.map_self(uid, gid)
     return True
 
 
