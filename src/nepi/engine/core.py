@@ -371,6 +371,7 @@ class Engine:
     def _start_after_barrier(self, member: Member, group: Group) -> None:
         if group.holds_back(member.guid):
             return
+        group.starters.pop(member.guid, None)  # those who come later shall not start it once more
         if member.state in (READY, ResourceState.STOPPED) and not member.release_wanted:
             self._arm(member, START)
 
