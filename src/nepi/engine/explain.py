@@ -38,18 +38,21 @@ def explain(engine: Engine, member: Member) -> Explanation:
     state = ResourceState(member.state)
     if state in ENDED:
         return Explanation(member.guid, f"{name} is {state.name}" + (f": {member.reason}" if member.reason else "") + ".")
-    if member.doing is not None:
+    if member.doing is not None and member.repeat is None:
         return Explanation(member.guid, f"{name} is {state.name}; its {ResourceAction(member.doing).name.lower()} is being carried out.")
     if engine.aborted is not None:
         return Explanation(member.guid, f"{name} stays {state.name} because the run was aborted: {engine.aborted}.")
     if member.repeat is not None:
         action = ResourceAction(member.repeat).name.lower()
         return Explanation(
-            member.guid, f"{name} is {state.name}; its {action} asked to be repeated when a connected resource changes state."
+            member.guid, f"{name} is {state.name}; its {action} is repeated when a connected resource changes state."
         )
     if member.release_wanted:
         left = tuple(guid for guid in member.dependents or () if engine.members[guid].state != ResourceState.RELEASED)
         return Explanation(member.guid, f"{name} is released when {_names(engine, left)} have been released.", left)
+    if member.attempts:
+        verb, times = "deploy" if state < ResourceState.READY else "start", "once" if member.attempts == 1 else f"{member.attempts} times"
+        return Explanation(member.guid, f"{name} is {state.name}; its {verb} failed {times} and is tried again.")
     return _explain_gates(engine, member, name, state)
 
 

@@ -2,7 +2,7 @@
 
 A move is either ordered (an action takes the resource from one state to another) or announced (the resource manager says
 that it happened by itself). What a resource manager announces is a fact even without a row here; it is then irregular,
-and marked so in the journal. Actions are given only along rows. RELEASED is never left.
+and a replay of the journal names it. Actions are given only along rows. RELEASED is never left.
 """
 
 from __future__ import annotations

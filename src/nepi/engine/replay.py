@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from typing import Any
 
 from nepi.engine.codec import event_from, instruction_record
 from nepi.engine.core import Engine
+from nepi.engine.events import Announced, Entered, Event
+from nepi.engine.lifecycle import ANNOUNCED
+from nepi.model.states import ResourceState
 
 
 @dataclass(slots=True)
@@ -18,11 +21,13 @@ class Replay:
         engine: the engine, in the state that the journal leads to.
         batches: how many lines were replayed.
         differences: one sentence for each line whose decisions differ; empty when all agree.
+        irregular: one sentence for each announcement for which the life-cycle table has no row.
     """
 
     engine: Engine
     batches: int = 0
     differences: list[str] = field(default_factory=list)
+    irregular: list[str] = field(default_factory=list)
 
 
 def replay(lines: Iterable[dict[str, Any]], *, stop_on_abort: bool = False) -> Replay:
@@ -37,13 +42,34 @@ def replay(lines: Iterable[dict[str, Any]], *, stop_on_abort: bool = False) -> R
     """
     result = Replay(Engine(stop_on_abort=stop_on_abort))
     for line in lines:
-        instructions = result.engine.handle_all([event_from(record) for record in line["ev"]], now=line["t"])
+        events = [event_from(record) for record in line["ev"]]
+        result.irregular += [f"line {line['n']}: {sentence}" for sentence in _irregular(result.engine, events)]
+        instructions = result.engine.handle_all(events, now=line["t"])
         decided = [_plain(instruction_record(one)) for one in instructions]
         result.batches += 1
         asked = [_plain(one) for one in line["do"]]
         if decided != asked:
             result.differences.append(f"line {line['n']}: decided {_short(decided)}, the run had decided {_short(asked)}")
     return result
+
+
+def _irregular(engine: Engine, events: list[Event]) -> Iterator[str]:
+    """Name the announcements among `events`, which the engine has not been told yet, that the table has no row for."""
+    states: dict[int, ResourceState] = {}
+    for event in events:
+        match event:
+            case Entered(state=state, guids=guids):
+                moves = [(guid, state) for guid in guids]
+            case Announced(guids=guids, states=announced):
+                moves = list(zip(guids, announced, strict=True))
+            case _:
+                continue
+        for guid, state in moves:
+            known = engine.members.get(guid)
+            before = states.get(guid, ResourceState(known.state) if known is not None else ResourceState.NEW)
+            if state not in ANNOUNCED[before]:
+                yield f"resource {guid} announced {state.name} when it was {before.name}"
+            states[guid] = state if before is not ResourceState.RELEASED else before
 
 
 def _plain(record: list[Any]) -> list[Any]:
