@@ -780,8 +780,10 @@ class ExperimentController(Logger):
                 self.shutdown()
             raise
         self.shutdown()
-        if not result:
-            raise ExperimentError(f"experiment {self._exp_id}: {result.reason}\nThe run's folder is {self.run_dir}")
+        # The wait is over also when the last resource ended by a failure that aborts the run.
+        reason = result.reason if not result else self.abort_reason or "the failure manager aborted the run" if self.abort else ""
+        if reason:
+            raise ExperimentError(f"experiment {self._exp_id}: {reason}\nThe run's folder is {self.run_dir}")
         if self.left_behind:
             left = "; ".join(f"{self._name_of(guid)}: {reason}" for guid, reason in self.left_behind.items())
             raise ExperimentError(f"experiment {self._exp_id} left something behind: {left}\n`nepi gc` gives it back")
