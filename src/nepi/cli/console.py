@@ -78,8 +78,8 @@ def _draw(columns: Sequence[str], rows: Sequence[Sequence[str]], title: str, out
     from rich.text import Text
 
     table = Table(box=None, show_header=any(columns), header_style="dim", pad_edge=False, padding=(0, 2, 0, 0))
-    for column in columns:
-        table.add_column(column, overflow="fold")
+    for number, column in enumerate(columns):
+        table.add_column(column, overflow="fold", no_wrap=number == 0)
     for row in rows:
         table.add_row(*(Text(cell, style=_style(cell)) for cell in row))
     console = Console(file=out, highlight=False, soft_wrap=False)

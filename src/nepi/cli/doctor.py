@@ -45,7 +45,11 @@ class Check:
 
 
 def doctor(json: Annotated[bool, typer.Option("--json", help="Write JSON.")] = False) -> None:
-    """Look at kernel, limits, rights and programs. Exit status: 0 when experiments on namespaces can run here, 1 otherwise."""
+    """Look at kernel, limits, rights and programs.
+
+    Each thing that is lacking comes with the command that mends it.
+    Exit status: 0 when experiments on namespaces can run here, 1 otherwise.
+    """
     from nepi.hosts.namespace_facts import probe
 
     facts = probe((*NEEDED_TOOLS, *USEFUL_TOOLS), cached=False)

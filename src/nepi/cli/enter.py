@@ -17,8 +17,8 @@ from nepi.errors import UsageError
 NOT_FOUND = 127
 """What shells exit with when there is no such command."""
 
-RunArgument = Annotated[str, typer.Argument(help="The run.", autocompletion=complete_runs)]
-NodeArgument = Annotated[str, typer.Argument(help="A node of it.", autocompletion=complete_nodes)]
+RunArgument = Annotated[str, typer.Argument(metavar="RUN", help="The run.", autocompletion=complete_runs)]
+NodeArgument = Annotated[str, typer.Argument(metavar="NODE", help="A node of it.", autocompletion=complete_nodes)]
 
 
 def shell(run: RunArgument, node: NodeArgument) -> None:
@@ -29,10 +29,10 @@ def shell(run: RunArgument, node: NodeArgument) -> None:
 def execute(
     run: RunArgument,
     node: NodeArgument,
-    argv: Annotated[list[str], typer.Argument(metavar="-- ARGV...", help="Program and arguments.")],
+    argv: Annotated[list[str], typer.Argument(metavar="ARGV", help="Program and arguments; the -- may be left out.")],
 ) -> None:
     """Run a command in a node. Its exit status is ours; it does not belong to the run."""
-    enter(run, node, argv)
+    enter(run, node, argv[1:] if argv[0] == "--" else argv)
 
 
 def enter(run: str, node: str, argv: list[str]) -> NoReturn:

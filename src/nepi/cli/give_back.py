@@ -6,7 +6,7 @@ from collections import Counter
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any, Final
 
 import typer
 
@@ -18,6 +18,8 @@ from nepi.errors import NepiError, UsageError
 if TYPE_CHECKING:
     from nepi.execution.ledger import Row
     from nepi.results.store import Run
+
+_KINDS: Final = {"netns": "namespace"}
 
 
 @dataclass(slots=True)
@@ -48,11 +50,12 @@ class GivenBack:
 
 
 def gc(
-    runs: Annotated[list[str] | None, typer.Argument(metavar="[RUN]...", help="Only these runs.", autocompletion=complete_runs)] = None,
+    runs: Annotated[list[str] | None, typer.Argument(metavar="RUN", help="Only these runs.", autocompletion=complete_runs)] = None,
     json: Annotated[bool, typer.Option("--json", help="Write JSON.")] = False,
 ) -> None:
-    """Give back what dead runs have left: processes, namespaces, links, files. Live runs are never touched, kept ones only when named.
+    """Give back what dead runs have left.
 
+    Processes, namespaces, links, files: whatever their ledgers name. Live runs are never touched, kept ones only when named.
     Harmless when done twice. Exit status: 0 when nothing is left, 1 when something could not be given back.
     """
     from nepi.results.store import RunState
@@ -72,10 +75,13 @@ def gc(
 
 
 def release(
-    run: Annotated[str, typer.Argument(help="A run that was kept.", autocompletion=complete_runs)],
+    run: Annotated[str, typer.Argument(metavar="RUN", help="A run that was kept.", autocompletion=complete_runs)],
     json: Annotated[bool, typer.Option("--json", help="Write JSON.")] = False,
 ) -> None:
-    """End a run that was left up with --keep: give back everything that it holds."""
+    """End a run that was left up with --keep.
+
+    Everything that it holds is given back; its folder with all results stays.
+    """
     done = give_back(_not_live(find_run(run), "release"))
     if json:
         print_json(done.to_record())
@@ -150,12 +156,9 @@ def _tell(done: Iterable[GivenBack]) -> None:
 
 
 def counted(kinds: Counter[str]) -> str:
-    """Return "1 agent, 3 links" for a count of kinds."""
-    return ", ".join(f"{count} {kind}{'' if count == 1 else _plural(kind)}" for kind, count in sorted(kinds.items()))
-
-
-def _plural(kind: str) -> str:
-    return "es" if kind.endswith("s") else "s"
+    """Return "1 agent, 3 links, 2 namespaces" for a count of kinds."""
+    named = [(_KINDS.get(kind, kind), count) for kind, count in sorted(kinds.items())]
+    return ", ".join(f"{count} {kind}{'' if count == 1 else 's'}" for kind, count in named)
 
 
 def _mention_kept(named: list[str] | None) -> None:

@@ -18,12 +18,12 @@ if TYPE_CHECKING:
 
 
 def logs(
-    run: Annotated[str, typer.Argument(help="The run.", autocompletion=complete_runs)] = "last",
+    run: Annotated[str, typer.Argument(metavar="RUN", help="The run; by default the last one.", autocompletion=complete_runs)] = "last",
     follow: Annotated[bool, typer.Option("--follow", "-f", help="Go on until the run is over.")] = False,
     everything: Annotated[bool, typer.Option("--all", "-a", help="Also conditions, needs and waits.")] = False,
     json: Annotated[bool, typer.Option("--json", help="Write the lines of the journal as they are (docs/reference/journal.md).")] = False,
 ) -> None:
-    """Show what happened in a run, in order, with names and times."""
+    """Show what happened in a run, with names and times."""
     from nepi.cli.following import chunks, lines
     from nepi.cli.journal_text import JournalText
     from nepi.results.store import RunState

@@ -10,7 +10,7 @@ import typer
 from typer.core import TyperGroup
 
 import nepi
-from nepi.cli import doctor, enter, give_back, logs, plan, ps, run, runs, trace, types, why
+from nepi.cli import collecting, doctor, enter, give_back, logs, plan, ps, run, runs, trace, types, why
 from nepi.cli.console import complain, say, status_of
 
 
@@ -84,4 +84,5 @@ def version() -> None:
 
 def main() -> None:
     """Run the command line."""
+    collecting.relax()
     app()

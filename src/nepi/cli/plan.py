@@ -35,14 +35,19 @@ class Planned:
 
 
 def plan(
-    file: Annotated[Path, typer.Argument(help="Python script that describes and runs an experiment.", exists=True, dir_okay=False)],
-    args: Annotated[list[str] | None, typer.Argument(help="What the script finds in sys.argv; write them after --.")] = None,
+    file: Annotated[
+        Path, typer.Argument(metavar="FILE", help="Python script that describes and runs an experiment.", exists=True, dir_okay=False)
+    ],
+    args: Annotated[
+        list[str] | None, typer.Argument(metavar="ARGS", help="What the script finds in sys.argv; write them after --.")
+    ] = None,
     backend: Annotated[str, typer.Option(help="Backend of types without one, where the script names none.")] = "",
     json: Annotated[bool, typer.Option("--json", help="Write JSON; what the script prints goes to standard error.")] = False,
 ) -> None:
-    """Show what an experiment would do: order, addresses, programs and kernel features, or all of its mistakes.
+    """Show what would happen, or all mistakes; make nothing.
 
-    The script runs up to its first deploy() or run(). Exit status: 0 when it can be deployed, 2 when it has mistakes.
+    Order, addresses, resolved values, programs and kernel features. The script runs up to its first deploy() or run().
+    Exit status: 0 when it can be deployed, 2 when it has mistakes.
     """
     from nepi.cli.script import Script
 
@@ -109,11 +114,13 @@ def _note_plan(ec: ExperimentController, planned: Planned) -> None:
 
 def _unmake(asked: Invocation, begun: list[ExperimentController]) -> None:
     """Take away what describing alone has made: a condition on an attribute opens the run's folder before anything is deployed."""
-    from nepi.cli.removal import remove_folder
+    from nepi.cli.removal import remove_folder, remove_link
     from nepi.errors import NepiError
+    from nepi.execution.rundir import runs_home
 
     for ec in asked.controllers:
         with contextlib.suppress(NepiError):
             ec.shutdown()
     for ec in begun:
         remove_folder(Path(ec.run_dir))
+        remove_link(runs_home() / ec.exp_id / ec.run_id)

@@ -25,7 +25,10 @@ def ps(
     all_: Annotated[bool, typer.Option("--all", "-a", help="Finished runs too.")] = False,
     json: Annotated[bool, typer.Option("--json", help="Write JSON.")] = False,
 ) -> None:
-    """List runs: live, kept, dead (the controller is gone without having finished), and with --all the finished ones."""
+    """List runs that are live, kept or dead; with --all, all.
+
+    A run is dead when its controller is gone without having finished; `nepi gc` gives back what it left.
+    """
     from nepi.results.store import OPEN
 
     store = open_store()
@@ -78,5 +81,4 @@ def _pid_text(run: Run) -> str:
 
 
 def _advice(run: Run) -> str:
-    verb = _ADVICE.get(run.state)
-    return f"{verb} {run.name}" if verb else ""
+    return _ADVICE.get(run.state, "")

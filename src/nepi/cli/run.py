@@ -6,7 +6,7 @@ import contextlib
 import sys
 from collections.abc import Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Final, NamedTuple
 
 import typer
 
@@ -20,9 +20,28 @@ if TYPE_CHECKING:
     from nepi.execution.invocation import Invocation
 
 
+INTERRUPTED: Final = 130
+
+
+class Problem(NamedTuple):
+    """Something to complain about.
+
+    Attributes:
+        text: the message.
+        told: what is shown of the run says the same already.
+    """
+
+    text: str
+    told: bool = False
+
+
 def run(
-    file: Annotated[Path, typer.Argument(help="Python script that describes and runs an experiment.", exists=True, dir_okay=False)],
-    args: Annotated[list[str] | None, typer.Argument(help="What the script finds in sys.argv; write them after --.")] = None,
+    file: Annotated[
+        Path, typer.Argument(metavar="FILE", help="Python script that describes and runs an experiment.", exists=True, dir_okay=False)
+    ],
+    args: Annotated[
+        list[str] | None, typer.Argument(metavar="ARGS", help="What the script finds in sys.argv; write them after --.")
+    ] = None,
     keep: Annotated[bool, typer.Option("--keep", help="Leave everything up at the end; `nepi release` gives it back.")] = False,
     backend: Annotated[str, typer.Option(help="Backend of types without one, where the script names none.")] = "",
     json: Annotated[
@@ -31,7 +50,7 @@ def run(
     quiet: Annotated[bool, typer.Option("--quiet", "-q", help="Show errors only.")] = False,
     full_traceback: Annotated[bool, typer.Option("--traceback", help="Show every error with its whole traceback.")] = False,
 ) -> None:
-    """Run an experiment.
+    """Run an experiment and say what came of it.
 
     Ctrl-C once ends it and gives everything back in order; twice abandons it, and `nepi gc` gives it back later.
     Exit status: 0 fine, 1 failed, aborted or left something behind, 2 wrong description or usage, 130 after Ctrl-C.
@@ -49,8 +68,10 @@ def run(
         if not quiet:
             for one in outcomes:
                 show_outcome(one)
+        shown = not quiet and not all(one.fine for one in outcomes)
         for problem in problems:
-            complain(problem)
+            if not (problem.told and shown):
+                complain(problem.text)
     if json:
         from nepi.cli.outcome import FORMAT
 
@@ -60,7 +81,7 @@ def run(
 
 def _run(
     script: Script, interrupts: Interrupts, display: Display, *, keep: bool, backend: str, full: bool
-) -> tuple[int, list[Outcome], list[str]]:
+) -> tuple[int, list[Outcome], list[Problem]]:
     """Run a script to its end and end what it has left running.
 
     Returns:
@@ -77,7 +98,7 @@ def _run(
     if interrupts.first is not None:
         return interrupts.status, outcomes, []
     if status == FINE and not interrupts.running:
-        return WRONG, [], [f"{script.path} deployed nothing: call run() or deploy() of an ExperimentController"]
+        return WRONG, [], [Problem(f"{script.path} deployed nothing: call run() or deploy() of an ExperimentController")]
     if status == FINE and (ended or not all(one.fine for one in outcomes)):
         status = FAILED
     return status, outcomes, problems
@@ -103,37 +124,37 @@ def _followed(asked: Invocation, interrupts: Interrupts, display: Display) -> It
         display.close()
 
 
-def _execute(script: Script, full: bool) -> tuple[int, list[str]]:
+def _execute(script: Script, full: bool) -> tuple[int, list[Problem]]:
     """Run the script; return its exit status, and what is to be complained about."""
-    from nepi.errors import NepiError
+    from nepi.errors import ExperimentError, NepiError
 
     try:
         script.execute()
     except KeyboardInterrupt:
-        return FAILED, []
+        return INTERRUPTED, []
     except SystemExit as error:
         return _exit_status(error)
     except NepiError as error:
         if full:
             script.print_traceback(error)
-        return status_of(error), [] if full else [script.message(error)]
+        return status_of(error), [] if full else [Problem(script.message(error), told=isinstance(error, ExperimentError))]
     except Exception as error:
         script.print_traceback(error)
         return FAILED, []
     return FINE, []
 
 
-def _exit_status(error: SystemExit) -> tuple[int, list[str]]:
+def _exit_status(error: SystemExit) -> tuple[int, list[Problem]]:
     if isinstance(error.code, str):
-        return FAILED, [error.code]
+        return FAILED, [Problem(error.code)]
     return (error.code or FINE), []
 
 
-def _end_all(asked: Invocation) -> list[str]:
+def _end_all(asked: Invocation) -> list[Problem]:
     """Release what the script has left running; return what went wrong."""
     from nepi.errors import NepiError
 
-    problems: list[str] = []
+    problems: list[Problem] = []
     for ec in asked.controllers:
         while True:
             try:
@@ -141,7 +162,7 @@ def _end_all(asked: Invocation) -> list[str]:
             except KeyboardInterrupt:
                 continue
             except NepiError as error:
-                problems.append(str(error))
+                problems.append(Problem(str(error)))
             break
     return problems
 

@@ -30,7 +30,7 @@ _IN_USE: Final = {
 
 @app.command("list")
 def list_(json: Annotated[bool, typer.Option("--json", help="Write JSON.")] = False) -> None:
-    """List all runs with what they take on the disk, the largest last."""
+    """List all runs with their disk use, the largest last."""
     from nepi.results.contents import size_bytes
     from nepi.units import format_size
 
@@ -49,9 +49,10 @@ def list_(json: Annotated[bool, typer.Option("--json", help="Write JSON.")] = Fa
 
 
 @app.command()
-def rm(runs: Annotated[list[str], typer.Argument(metavar="RUN...", help="The runs.", autocompletion=complete_runs)]) -> None:
-    """Remove the folders of runs. Refused for what is live or kept, and for runs that still hold something.
+def rm(runs: Annotated[list[str], typer.Argument(metavar="RUN", help="The runs.", autocompletion=complete_runs)]) -> None:
+    """Remove the folders of runs.
 
+    Refused for what is live or kept, and for runs that still hold something.
     Exit status: 1 when one of them was refused; the others are removed.
     """
     refused = False
@@ -72,8 +73,9 @@ def prune(
     max_size: Annotated[str, typer.Option(help='Remove the oldest runs until all take no more than this, such as "1GB".')] = "",
     dry_run: Annotated[bool, typer.Option("--dry-run", "-n", help="Only say what would be removed.")] = False,
 ) -> None:
-    """Remove old runs: all but the latest ones, or the oldest until the rest fits a size, or both.
+    """Remove old runs, by number or by size.
 
+    All but the latest --keep, or the oldest until the rest fits --max-size, or both.
     What is live or kept, or still holds something, stays, and counts for the size.
     """
     if keep is None and not max_size:

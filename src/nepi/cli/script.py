@@ -9,11 +9,13 @@ import traceback
 from collections.abc import Sequence
 from pathlib import Path
 from types import CodeType, ModuleType, TracebackType
+from typing import Final
 
 import nepi
+from nepi.cli import collecting
 from nepi.errors import NepiError, UsageError
 
-PACKAGE = str(Path(nepi.__file__).parent)
+PACKAGE: Final = str(Path(nepi.__file__).parent)
 
 
 class Script:
@@ -49,6 +51,7 @@ class Script:
         sys.modules["__main__"] = module
         sys.argv = [str(self.path), *self._arguments]
         sys.path.insert(0, str(self.path.absolute().parent))
+        collecting.restore()
         exec(self._compiled(), module.__dict__)
 
     def _compiled(self) -> CodeType:

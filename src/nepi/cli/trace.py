@@ -20,16 +20,21 @@ if TYPE_CHECKING:
 
 
 def trace(
-    run: Annotated[str, typer.Argument(help="The run.", autocompletion=complete_runs)],
-    resource: Annotated[str, typer.Argument(help="The resource; without it, all of them.", autocompletion=complete_resources)] = "",
+    run: Annotated[str, typer.Argument(metavar="RUN", help="The run.", autocompletion=complete_runs)],
+    resource: Annotated[
+        str, typer.Argument(metavar="RESOURCE", help="The resource; without it, all of them.", autocompletion=complete_resources)
+    ] = "",
     trace_: Annotated[
-        str, typer.Argument(metavar="[TRACE]", help="The trace; without it, its traces are listed.", autocompletion=complete_traces)
+        str, typer.Argument(metavar="TRACE", help="The trace; without it, its traces are listed.", autocompletion=complete_traces)
     ] = "",
     follow: Annotated[bool, typer.Option("--follow", "-f", help="Go on until the run is over.")] = False,
     path: Annotated[bool, typer.Option("--path", help="Write the path of its file instead.")] = False,
     json: Annotated[bool, typer.Option("--json", help="Write the list as JSON.")] = False,
 ) -> None:
-    """Write a trace to standard output, exactly as it was recorded; without TRACE, list the traces and their sizes."""
+    """Write a trace, byte for byte, or list traces.
+
+    It goes to standard output exactly as it was recorded. Without TRACE, the traces and their sizes are listed.
+    """
     from nepi.results.contents import trace_named
 
     found = find_run(run)

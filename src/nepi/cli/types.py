@@ -19,11 +19,14 @@ SAMPLED: Final = "*"
 
 def types(
     type_: Annotated[
-        str, typer.Argument(metavar="[TYPE]", help="A type, with or without its backend, or a backend.", autocompletion=complete_types)
+        str, typer.Argument(metavar="TYPE", help="A type, with or without its backend, or a backend.", autocompletion=complete_types)
     ] = "",
     json: Annotated[bool, typer.Option("--json", help="Write JSON.")] = False,
 ) -> None:
-    """List the types of resources, or show one of them: attributes, traces, needs."""
+    """List the types of resources, or show one of them.
+
+    Of one: its attributes with type, default and limits, its traces, what it needs. A backend lists its types.
+    """
     specs = known_types()
     backends = {spec.backend for spec in specs}
     if not type_ or type_ in backends:

@@ -19,10 +19,10 @@ MOST_DIFFERENCES = 20
 
 
 def why(
-    run: Annotated[str, typer.Argument(help="The run, live or over.", autocompletion=complete_runs)],
-    resource: Annotated[str, typer.Argument(help="Name or guid of a resource.", autocompletion=complete_resources)],
+    run: Annotated[str, typer.Argument(metavar="RUN", help="The run, live or over.", autocompletion=complete_runs)],
+    resource: Annotated[str, typer.Argument(metavar="RESOURCE", help="Name or guid of a resource.", autocompletion=complete_resources)],
 ) -> None:
-    """Say in one sentence what a resource waits for, or why it does not wait."""
+    """Say what a resource waits for, in one sentence."""
     from nepi.errors import UsageError
     from nepi.results.contents import guid_named
 
@@ -35,10 +35,13 @@ def why(
 
 
 def replay(
-    run: Annotated[str, typer.Argument(help="The run.", autocompletion=complete_runs)],
+    run: Annotated[str, typer.Argument(metavar="RUN", help="The run.", autocompletion=complete_runs)],
     json: Annotated[bool, typer.Option("--json", help="Write JSON.")] = False,
 ) -> None:
-    """Decide a run once more from its journal, and compare. Exit status: 1 when a decision differs."""
+    """Decide a run once more from its journal and compare.
+
+    Exit status: 0 when every decision is the same, 1 when one differs.
+    """
     from nepi.engine.replay import replay as replay_lines
     from nepi.execution.journal import batches
 
