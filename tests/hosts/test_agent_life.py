@@ -14,7 +14,7 @@ from typing import Any
 
 import pytest
 
-from nepi.errors import ConnectError
+from nepi.errors import ConnectError, RunError
 from nepi.execution.ledger import Ledger
 from nepi.execution.ledger_kinds import collect
 from nepi.execution.process_identity import ProcessIdentity
@@ -246,6 +246,44 @@ def test_shapes_and_links_are_in_the_inventory(tmp_path: Path) -> None:
     places = run(scenario())
     eth0 = places["a"]["interfaces"]["eth0"]
     assert (eth0["mtu"], eth0["shape"]["rate_bps"], places["s"]["switch"]) == (1400, 1e6, True)
+
+
+@pytest.mark.root
+def test_a_run_works_where_a_second_proc_is_refused(tmp_path: Path) -> None:
+    """Something mounted inside /proc, as container managers do, makes the kernel refuse a fresh one in a user namespace."""
+    script = Path(__file__).with_name("masked_proc.py")
+    shell = 'mount --bind /dev/null /proc/timer_list && exec "$@"'
+    argv = ["unshare", "-m", "sh", "-c", shell, "sh", sys.executable, str(script), str(tmp_path)]
+    environment = {**os.environ, "PYTHONPATH": str(SOURCE)}
+    done = subprocess.run(argv, env=environment, capture_output=True, text=True, check=False)
+    assert (done.stdout, done.stderr) == ("False -15 [True, False] []\n", "")
+
+
+class FullLedger(Ledger):
+    """Takes what is intended, and nothing after that."""
+
+    full = False
+
+    def _change(self, *arguments: Any) -> None:
+        if self.full:
+            raise RunError("the disk is full")
+        super()._change(*arguments)
+
+
+def test_a_full_disk_does_not_stop_the_release(tmp_path: Path) -> None:
+    async def scenario() -> list[str]:
+        with FullLedger(tmp_path / "ledger.sqlite") as ledger:
+            session = await NamespaceSession.open(tmp_path, ledger)
+            ledger.full = True
+            a, _ = await star(session, 2)
+            process = await a.start(["sleep", "1000"], stdout=tmp_path / "out")
+            await process.stop()
+            await session.delete_link("n1", "eth0")
+            await session.close()
+            return session.ledger_trouble
+
+    assert set(run(scenario())) == {"the disk is full"}
+    assert collect(tmp_path / "ledger.sqlite").left == ()
 
 
 def test_a_failed_start_leaves_no_row(tmp_path: Path) -> None:

@@ -309,6 +309,11 @@ class NamespaceSession:
         return NamespaceHost(self, node, owner=owner)
 
     @property
+    def ledger_trouble(self) -> list[str]:
+        """What the ledger could not take after the event, a full disk for one; its rows may then tell of too much."""
+        return list(self._rows.trouble)
+
+    @property
     def nodes(self) -> list[str]:
         """The names of the nodes."""
         return list(self._fds)
@@ -338,7 +343,7 @@ class NamespaceSession:
                 results.append(result)
                 made += [asked.row] if asked.row else []
                 over += asked.forget
-        self._ledger.made(made)
+        self._rows.made(made)
         self._rows.forget(over)
         return results
 
@@ -368,7 +373,7 @@ class NamespaceSession:
             self._rows.know(rows[number], ("process", asked.tag))
             results.append(process)
             started.append((number, process))
-        self._ledger.made([rows[number] for number, _ in started], [process.identity.to_json() for _, process in started])
+        self._rows.made([rows[number] for number, _ in started], [process.identity.to_json() for _, process in started])
         reply = await self.connection.request("go", tags=[process.tag for _, process in started])
         for (number, process), result in zip(started, reply["results"], strict=True):
             if "what" in result:

@@ -12,6 +12,17 @@ from typing import NoReturn
 
 from . import namespaces
 
+# What Python ignores, and what a controller that was started in the background inherits as ignored.
+_DEFAULT_SIGNALS = (
+    signal.SIGCHLD,
+    signal.SIGPIPE,
+    signal.SIGXFSZ,
+    signal.SIGINT,
+    signal.SIGQUIT,
+    signal.SIGTERM,
+    signal.SIGHUP,
+)
+
 
 @dataclass(frozen=True, slots=True)
 class CommandSpec:
@@ -57,8 +68,9 @@ def run_child(spec: CommandSpec, netns_fd: int, channel: socket.socket, around: 
     what = "node"
     try:
         signal.set_wakeup_fd(-1)
-        for number in (signal.SIGCHLD, signal.SIGPIPE, signal.SIGXFSZ, signal.SIGINT):
+        for number in _DEFAULT_SIGNALS:
             signal.signal(number, signal.SIG_DFL)
+        signal.pthread_sigmask(signal.SIG_SETMASK, ())
         namespaces.setns(netns_fd)
         os.setsid()
         channel.send(f"I {own_identity(around.outside_proc)}\n".encode())

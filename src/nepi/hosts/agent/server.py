@@ -284,8 +284,15 @@ class Server:
 
 
 def write_hosts(entries: list[tuple[str, list[str]]]) -> None:
-    """Rewrite the run's hosts file in place (it is bind-mounted over /etc/hosts, so it must stay the same file)."""
+    """Rewrite the run's hosts file in place (it is bind-mounted over /etc/hosts, so it must stay the same file).
+
+    Written over before it is cut to length, so that nobody who reads it at this moment finds it empty.
+    """
     lines = ["127.0.0.1 localhost", "::1 localhost ip6-localhost ip6-loopback"]
     lines += [f"{address} {' '.join(names)}" for address, names in entries]
-    with open("hosts", "w", encoding="utf-8") as file:
-        file.write("\n".join(lines) + "\n")
+    data = ("\n".join(lines) + "\n").encode()
+    fd = os.open("hosts", os.O_WRONLY | os.O_CREAT | os.O_CLOEXEC, 0o644)
+    try:
+        os.ftruncate(fd, os.write(fd, data))
+    finally:
+        os.close(fd)
