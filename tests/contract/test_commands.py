@@ -88,7 +88,7 @@ def test_another_status_may_be_the_expected_one(backend: CommandBackend, control
 def test_a_program_that_does_not_exist_is_named(backend: CommandBackend, controller: MakeController) -> None:
     ec = controller()
     backend.command(ec, backend.node(ec, "a"), "no-such-program --help", name="app")
-    with pytest.raises(ExperimentError, match=r"app failed: .*no-such-program: no such program"):
+    with pytest.raises(ExperimentError, match=r"(?s)app failed: .*no-such-program: no such program"):
         ec.run(deadline=SOON)
 
 

@@ -61,7 +61,7 @@ class Cable:
         first, second = (self._veth_end(side, wanted) for side in (0, 1))
         await self._run.session.veth(first, second, owner=self._owner)
         self.state = CableState(Shape(), wanted.up, wanted.mtu_bytes)
-        await _all([self._run.introduce(self._ec, end) for end in self.ends], self._reshape(wanted.shape))
+        await _all([self._introduce(side, wanted.mtu_bytes[side]) for side in (0, 1)], self._reshape(wanted.shape))
         self.state = wanted
 
     def _veth_end(self, side: int, wanted: CableState) -> VethEnd:
@@ -70,8 +70,10 @@ class Cable:
         return VethEnd(self.place(side), end.ifname, end.mac, mtu, wanted.up[side], self._addresses(side, mtu))
 
     def _addresses(self, side: int, mtu_bytes: int) -> tuple[str, ...]:
-        own = self.ends[side].addresses
-        return own if mtu_bytes >= SMALLEST_IPV6_MTU else tuple(one for one in own if ":" not in one)
+        return tuple(one for one in self.ends[side].addresses if mtu_bytes >= SMALLEST_IPV6_MTU or ":" not in one)
+
+    async def _introduce(self, side: int, mtu_bytes: int) -> None:
+        await self._run.introduce(self._ec, self.ends[side], ipv6=mtu_bytes >= SMALLEST_IPV6_MTU)
 
     async def become(self, wanted: CableState) -> None:
         """Change it into what it is to be; what does not differ is not touched. A change that fails leaves it as it was.
@@ -116,7 +118,7 @@ class Cable:
         for address in (*self._addresses(side, mtu_bytes), *end.given):
             with contextlib.suppress(ResourceError):  # those that it has not forgotten
                 await self._run.session.address(place, end.ifname, address)
-        await self._run.introduce(self._ec, end)
+        await self._introduce(side, mtu_bytes)
         node = self._ec.resource(end.node)
         for peer in (*node.get_connected(), *(self._ec.resource(end.owner).get_connected() if end.owner != self._owner else ())):
             again = getattr(peer, "route_again", None)

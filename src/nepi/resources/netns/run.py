@@ -68,9 +68,10 @@ class NamespaceRun:
 
     # Neighbours: who an interface reaches without asking.
 
-    async def introduce(self, ec: ExperimentController, end: InterfacePlan) -> None:
-        """Make the planned neighbours of an interface permanent entries."""
-        place, wanted = ec.resource(end.node).name, dict(end.neighbours)
+    async def introduce(self, ec: ExperimentController, end: InterfacePlan, *, ipv6: bool = True) -> None:
+        """Make the planned neighbours of an interface permanent entries; without IPv6 ones where its MTU is too small for that."""
+        place = ec.resource(end.node).name
+        wanted = {address: mac for address, mac in end.neighbours if ipv6 or ":" not in address}
         if wanted:
             await self.session.neighbours(place, end.ifname, list(wanted.items()))
         self._introduced[place, end.ifname] = wanted
