@@ -272,13 +272,15 @@ class Engine:
             # A resource that waits for its own start before its stop does not fail because it never started.
             culprit = self.members.get(gate.culprit)
             member.inherited = culprit is not None and (culprit.inherited or not culprit.profile.critical)
+            if member.doing is not None:
+                self._out.cancel(member.guid)
             self._give_up(member, f"cannot {action.name.lower()}: {gate.reason}")
 
     def _try(self, member: Member, action: ResourceAction) -> None:
         """Perform an action unless the table, an abort or a release forbids it."""
         if action != RELEASE and (member.release_wanted or (self.aborted is not None and action != STOP)):
             return
-        if (member.state, action) not in ORDERED or member.doing == action:
+        if (member.state, action) not in ORDERED or member.doing == action or (member.given_up and action != RELEASE):
             return
         self._perform(member, action)
 
@@ -297,10 +299,6 @@ class Engine:
 
     def _overdue(self, member: Member, action: ResourceAction, limit: float) -> None:
         reason = f"{action.name.lower()} was not done within {limit:g} s"
-        if action == RELEASE:
-            self._out.cancel(member.guid)
-            self._out.leave_behind(member.guid, reason)
-            return
         self._out.cancel(member.guid)
         self._failed(member, action, reason)
 
@@ -330,7 +328,10 @@ class Engine:
         if member.repeat != action:
             return
         member.repeat = None
-        if (member.state, action) not in ORDERED:
+        if (member.state, action) not in ORDERED or member.doing not in (None, action):
+            return
+        if member.doing is None:  # somebody called it without being asked to; from now on it is as good as ordered
+            self._perform(member, ResourceAction(action))
             return
         member.performed = self._turn
         self._out.perform(ResourceAction(action), member.guid)
@@ -386,7 +387,8 @@ class Engine:
 
     def _failed(self, member: Member, action: ResourceAction, reason: str) -> None:
         if action == RELEASE:
-            if member.state != RELEASED:
+            if member.state != RELEASED and not member.given_up:
+                member.given_up = True
                 self._out.leave_behind(member.guid, reason)
             return
         member.reason = member.reason or reason
@@ -409,6 +411,7 @@ class Engine:
 
     def _give_up(self, member: Member, reason: str) -> None:
         member.doing = None
+        member.given_up = True
         member.reason = member.reason or reason
         self._close_gates(member)
         self._out.fail(member.guid, member.reason)
@@ -463,6 +466,7 @@ class Engine:
         wanted = self._with_dependents(guids)
         for member in wanted:
             member.release_wanted = True
+            member.given_up = False
             self._close_gates(member)
             if member.repeat is not None and member.repeat != RELEASE:
                 member.repeat = None

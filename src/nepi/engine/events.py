@@ -297,3 +297,14 @@ class WatchTrace:
 
 
 Instruction = Perform | Cancel | Fail | Reset | LeaveBehind | Abort | Met | Missed | WatchTrace
+
+
+def entering(event: Event, state: ResourceState) -> Guids:
+    """Return the resources that announce `state` in this event."""
+    match event:
+        case Entered(state=entered, guids=guids):
+            return guids if entered == state else ()
+        case Announced(guids=guids, states=states):
+            return tuple(guid for guid, announced in zip(guids, states, strict=True) if announced == state)
+        case _:
+            return ()

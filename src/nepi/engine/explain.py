@@ -44,9 +44,7 @@ def explain(engine: Engine, member: Member) -> Explanation:
         return Explanation(member.guid, f"{name} stays {state.name} because the run was aborted: {engine.aborted}.")
     if member.repeat is not None:
         action = ResourceAction(member.repeat).name.lower()
-        return Explanation(
-            member.guid, f"{name} is {state.name}; its {action} is repeated when a connected resource changes state."
-        )
+        return Explanation(member.guid, f"{name} is {state.name}; its {action} is repeated when a connected resource changes state.")
     if member.release_wanted:
         left = tuple(guid for guid in member.dependents or () if engine.members[guid].state != ResourceState.RELEASED)
         return Explanation(member.guid, f"{name} is released when {_names(engine, left)} have been released.", left)

@@ -21,6 +21,7 @@ class Member:
         entered: for each state, when it was entered last; None if never. Kept for good.
         doing: the action that was ordered and has not led to its state yet, or None.
         ordered_at: when that was.
+        given_up: it was ordered to be marked FAILED or left behind, and has not answered yet.
         group: its deployment group, or 0.
         attempts: failed attempts of the action in `doing`.
         needs: (provider, state) pairs.
@@ -52,6 +53,7 @@ class Member:
         "exit_status",
         "exit_waiters",
         "gates",
+        "given_up",
         "group",
         "guid",
         "inherited",
@@ -75,6 +77,7 @@ class Member:
         self.entered: list[float | None] = [now, None, None, None, None, None, None, None, None]
         self.doing: int | None = None
         self.ordered_at = 0.0
+        self.given_up = False
         self.group = 0
         self.attempts = 0
         self.needs: tuple[tuple[int, int], ...] = ()

@@ -77,6 +77,20 @@ def facts_for(catalogue: Mapping[str, TypeSpec]) -> dict[str, dict[str, Any]]:
     return {backend: backend_probe(backend) for backend in dict.fromkeys(spec.backend for spec in catalogue.values()) if backend}
 
 
+def profiles_of(managers: Iterable[ResourceManager], *, judged_here: bool, retries: Mapping[int, ev.Retry]) -> dict[int, ev.Profile]:
+    """Return the profile of each resource; those that are alike share one."""
+    shared: dict[tuple[object, ...], ev.Profile] = {}
+    profiles: dict[int, ev.Profile] = {}
+    for manager in managers:
+        own, retry = manager._own_attrs, retries.get(manager.guid)
+        key = (type(manager), manager.get("critical") if own is not None and "critical" in own else None, retry)
+        profile = shared.get(key)
+        if profile is None:
+            profile = shared[key] = profile_of(manager, judged_here, retry)
+        profiles[manager.guid] = profile
+    return profiles
+
+
 def profile_of(manager: ResourceManager, judged_here: bool, retry: ev.Retry | None) -> ev.Profile:
     """Return what the engine needs to know of a resource.
 

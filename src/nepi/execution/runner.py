@@ -62,7 +62,7 @@ class Runner(Logger):
         self.broken: BaseException | None = None
         self._blocked_on: set[Future[Any]] = set()
         self._dispatcher = dispatcher
-        self._journal = journal
+        self.journal = journal
         self._inbox: deque[Item] = deque()
         self._signalled = False
         self._draining = False
@@ -126,7 +126,7 @@ class Runner(Logger):
         bounded = condition if deadline_s is None else Within(condition, deadline_s)
         number = self.watch(bounded, future.set_result, survives_abort=survives_abort)
         try:
-            return self._blocked(future)
+            return self.block_on(future)
         finally:
             self.unwatch(number)
 
@@ -141,9 +141,10 @@ class Runner(Logger):
         async def run() -> T:
             return await coroutine
 
-        return self._blocked(asyncio.run_coroutine_threadsafe(run(), self.loop))
+        return self.block_on(asyncio.run_coroutine_threadsafe(run(), self.loop))
 
-    def _blocked(self, future: Future[T]) -> T:
+    def block_on(self, future: Future[T]) -> T:
+        """Block until a future that the loop settles is settled, and return its result; Ctrl-C gets through."""
         self._blocked_on.add(future)
         try:
             while True:
@@ -175,7 +176,7 @@ class Runner(Logger):
         self.call(self._dispatcher.close())
         self.loop.call_soon_threadsafe(self.loop.stop)
         self._thread.join()
-        self._journal.close()
+        self.journal.close()
 
     # On the loop's thread.
 
@@ -217,7 +218,7 @@ class Runner(Logger):
         if events:
             now = round(self.now, 6)  # as the journal keeps it, so that a replay sees the same instants
             decisions = self.engine.handle_all(events, now=now)
-            self._journal.write(now, events, decisions)
+            self.journal.write(now, events, decisions)
             for observer in self.observers:
                 observer.batch(now, events, decisions)
             for decision in decisions:
@@ -261,7 +262,7 @@ class Runner(Logger):
 
     def note(self, **facts: Any) -> None:
         """Put something for people into the journal; from any thread."""
-        self.post(lambda: self._journal.note(self.now, **facts))
+        self.post(lambda: self.journal.note(self.now, **facts))
 
 
 def gather(inbox: deque[Item], limit: int) -> tuple[list[ev.Event], list[Callable[[], None]], int]:

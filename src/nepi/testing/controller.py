@@ -31,14 +31,14 @@ class VirtualController(ExperimentController):
     @property
     def clock(self) -> VirtualLoop:
         """The loop, whose clock jumps. The run must have begun."""
-        loop = self._running().loop
+        loop = self._running().runner.loop
         assert isinstance(loop, VirtualLoop)
         return loop
 
     @property
     def now(self) -> float:
         """Virtual seconds since the run began."""
-        return self._running().now
+        return self._running().runner.now
 
     def sleep(self, seconds: float) -> None:
         """Let virtual time pass: in the test's thread, or in a plain life-cycle method in place of `time.sleep`."""
@@ -47,23 +47,22 @@ class VirtualController(ExperimentController):
             return
         passed: Future[None] = Future()
         self.clock.call_soon_threadsafe(self.clock.call_later, seconds, passed.set_result, None)
-        self._running()._blocked(passed)
+        self._running().runner.block_on(passed)
 
     def settle(self) -> None:
         """Wait until everything has happened that happens without time going on."""
         settled: Future[None] = Future()
         self.clock.call_when_settled(lambda: settled.set_result(None))
-        self._running()._blocked(settled)
+        self._running().runner.block_on(settled)
 
     def _workers(self) -> Workers:
-        assert self._dispatcher is not None
-        return self._dispatcher.workers
+        return self._running().dispatcher.workers
 
     def _may_jump(self) -> bool:
-        runner, dispatcher = self._runner, self._dispatcher
-        if runner is None or dispatcher is None or runner.blocked_waits <= 0:
+        run = self._run
+        if run is None or run.runner.blocked_waits <= 0:
             return False
-        return dispatcher.workers.outstanding <= self.clock.parked
+        return run.dispatcher.workers.outstanding <= self.clock.parked
 
 
 @contextlib.contextmanager
@@ -78,6 +77,6 @@ def virtual_controller(exp_id: str = "test", **settings: Any) -> Iterator[Virtua
         yield ec
     finally:
         ec.shutdown()
-    left = ec.clock.left_tasks if ec._runner is not None else []
+    left = ec.clock.left_tasks if ec._run is not None else []
     if left:
         raise AssertionError("tasks left on the loop:\n" + "\n".join(f"  {name}" for name in left))

@@ -15,7 +15,7 @@ def full_disk(ec: ExperimentController) -> Iterator[None]:
 
     The run must have begun (`ec.deploy` or any wait).
     """
-    journal = ec._running()._journal
+    journal = ec._running().runner.journal
     kept = os.dup(journal._fd)
     full = os.open("/dev/full", os.O_WRONLY | os.O_CLOEXEC)
     os.dup2(full, journal._fd, inheritable=False)

@@ -1,0 +1,305 @@
+"""The part of the controller that describes: resources, connections, conditions, attributes, traces. No run is needed for it."""
+
+from __future__ import annotations
+
+import functools
+from abc import ABC, abstractmethod
+from collections.abc import Mapping
+from datetime import datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, cast
+
+from nepi.engine import events as ev
+from nepi.errors import BadValueError, UsageError
+from nepi.execution.deployment import describe
+from nepi.execution.factory import ResourceFactory
+from nepi.execution.handle import Handle
+from nepi.execution.registry import Guid, Registry, listed
+from nepi.execution.resource import ResourceManager, seed_condition
+from nepi.execution.rundir import RunDir
+from nepi.execution.setting import set_checked
+from nepi.model.attributes import Attribute, Flags
+from nepi.model.conditions import Condition, members_of
+from nepi.model.experiment import ExperimentDescription
+from nepi.model.states import ResourceAction, ResourceState, ResourceState2str
+from nepi.model.traces import Trace, TraceAttr
+from nepi.util.logger import Logger
+
+if TYPE_CHECKING:
+    from threading import RLock
+
+    from nepi.execution.ec import ExperimentController
+
+
+class Describing(Logger, ABC):
+    """What `ExperimentController` can do before anything runs, and while it runs. Not for use by itself."""
+
+    backend: str
+    registry: Registry
+    _lock: RLock
+    _retries: dict[int, ev.Retry]
+
+    @property
+    def _controller(self) -> ExperimentController:
+        return cast("ExperimentController", self)
+
+    @abstractmethod
+    def _refuse_when_over(self, what: str) -> None:
+        """Raise when the experiment has been shut down."""
+
+    @abstractmethod
+    def _registered(self, manager: ResourceManager) -> None:
+        """Note a resource that is neither planned nor known to the engine."""
+
+    @abstractmethod
+    def _removed(self, manager: ResourceManager) -> None:
+        """Forget what was noted of a resource."""
+
+    @abstractmethod
+    def condition_registered(self, guid: int, action: ResourceAction, condition: Condition) -> None:
+        """Tell the engine, if it knows the resource."""
+
+    @abstractmethod
+    def is_deployed(self, guid: int) -> bool:
+        """Whether a resource was deployed."""
+
+    @abstractmethod
+    def deploy(self, guids: Any = None, wait_all_ready: bool = True, group: int | None = None) -> int:
+        """Plan what is new, and deploy resources."""
+
+    # Resources.
+
+    def register_resource(
+        self,
+        rtype: str,
+        guid: int | None = None,
+        *,
+        connectedTo: Any = None,
+        autoDeploy: bool = False,
+        **attributes: Any,
+    ) -> int:
+        """Add a resource and return its guid.
+
+        Args:
+            rtype: type name, with or without its backend.
+            guid: its number; by default the next one.
+            connectedTo: a guid or a list of guids to connect it to.
+            autoDeploy: deploy it at once.
+            attributes: attributes to set.
+
+        Raises:
+            UnknownTypeError: there is no such type.
+            UnknownAttributeError: the type has no such attribute.
+            BadValueError: an attribute cannot have this value.
+        """
+        rclass = ResourceFactory.find(rtype, self.backend)
+        with self._lock:
+            self._refuse_when_over("register_resource")
+            manager = self.registry.create(rclass, guid)
+            self._registered(manager)
+            try:
+                for attribute, value in attributes.items():
+                    set_checked(self._controller, manager, attribute, value)
+                for other in [] if connectedTo is None else listed(connectedTo):
+                    self.registry.connect(manager.guid, other)
+            except BaseException:
+                self.remove_resource(manager.guid)
+                raise
+        if autoDeploy:
+            self.deploy([manager.guid])
+        return manager.guid
+
+    def add(
+        self, rtype: str, *connect_to: Guid, name: str | None = None, attributes: Mapping[str, Any] | None = None, **values: Any
+    ) -> Handle:
+        """Add a resource, connect it, set its attributes, and return a handle.
+
+        Args:
+            rtype: type name, with or without its backend.
+            connect_to: resources to connect it to.
+            name: its name, unique within the experiment; by default "<type>-<guid>".
+            attributes: attributes whose names are no Python names, or "name".
+            values: attributes by name.
+
+        Raises:
+            DescriptionError: anything of it is wrong; nothing was added.
+        """
+        if name is not None:
+            self.registry.checked_name(name)
+        guid = self.register_resource(rtype, connectedTo=list(connect_to), **{**(attributes or {}), **values})
+        if name is not None:
+            self.registry.rename(self.registry.managers[guid], name)
+        return Handle(self._controller, guid)
+
+    def handle(self, resource: Guid) -> Handle:
+        """Return the handle of a resource given by guid or name."""
+        return Handle(self._controller, self.guid_of(resource))
+
+    def guid_of(self, resource: Guid) -> int:
+        """Return the guid of a resource given by guid, name or handle.
+
+        Raises:
+            UnknownResourceError: there is none.
+        """
+        return self.registry.guid_of(resource)
+
+    def resource(self, resource: Guid) -> ResourceManager:
+        """Return a resource manager.
+
+        Raises:
+            UnknownResourceError: there is none.
+        """
+        return self.registry.manager(resource)
+
+    @property
+    def resources(self) -> list[int]:
+        """Guids of all resources."""
+        return list(self.registry.managers)
+
+    def get_resource(self, guid: int) -> ResourceManager | None:
+        """Return a resource manager by guid, or None."""
+        return self.registry.managers.get(guid)
+
+    def get_resources_by_type(self, rtype: str) -> list[ResourceManager]:
+        """Return the resource managers of exactly this type."""
+        return [one for one in self.registry.managers.values() if one.rtype() == rtype]
+
+    def filter_resources(self, rtype: str) -> list[int]:
+        """Return the guids of the resources of exactly this type."""
+        return [one.guid for one in self.registry.managers.values() if one.rtype() == rtype]
+
+    def remove_resource(self, resource: Guid) -> None:
+        """Forget a resource that is not deployed, or has been released.
+
+        Raises:
+            UsageError: it is in use.
+        """
+        manager = self.resource(resource)
+        with self._lock:
+            if self.is_deployed(manager.guid) and manager.state != ResourceState.RELEASED:
+                raise UsageError(f"{manager.name} is deployed; release it before removing it")
+            self.registry.forget(manager)
+            self._removed(manager)
+
+    def register_connection(self, guid1: Guid, guid2: Guid) -> None:
+        """Connect two resources; either side may refuse, and then neither is connected.
+
+        Raises:
+            UnknownResourceError: one of them does not exist.
+            BadConnectionError: a resource cannot be connected to itself, or one side refuses.
+        """
+        self.registry.connect(guid1, guid2)
+
+    # Conditions and policies.
+
+    def register_condition(self, guids1: Any, action: int, guids2: Any, state: int, time: str | None = None) -> None:
+        """Let `action` of every one of guids1 wait until all of guids2 are at or beyond `state`, and for `time` after that.
+
+        Raises:
+            UnknownResourceError: a resource does not exist.
+            BadValueError: no such state or action, or `time` is no duration.
+        """
+        group = [self.resource(one).guid for one in listed(guids2)]
+        try:
+            action, state = ResourceAction(action), ResourceState(state)
+        except ValueError as error:
+            raise BadValueError(f"register_condition: {error}") from None
+        seed_condition(group, state, time)
+        for one in listed(guids1):
+            self.resource(one).register_condition(action, group, state, time)
+
+    def add_condition(self, resource: Guid, action: ResourceAction, condition: Condition) -> None:
+        """Let an action of a resource wait for a condition value."""
+        manager = self.resource(resource)
+        for guid in members_of(condition):
+            self.resource(guid)
+        manager._when = [*(manager._when or []), (action, condition)]
+        self.condition_registered(manager.guid, action, condition)
+
+    def set_policy(self, resource: Guid, policy: str | ev.Retry) -> None:
+        """Say what a failure of a resource means: "abort" (it is critical), "continue" (it is not), or `Retry(attempts, delay_s)` first.
+
+        Raises:
+            BadValueError: no such policy.
+        """
+        manager = self.resource(resource)
+        if isinstance(policy, ev.Retry):
+            self._retries[manager.guid] = policy
+        elif policy in ("abort", "continue"):
+            manager.set("critical", policy == "abort")
+        else:
+            raise BadValueError(f"policy {policy!r}: use 'abort', 'continue' or Retry(attempts, delay_s)")
+
+    def describe(self) -> ExperimentDescription:
+        """Return the whole description as data, credentials left out."""
+        return describe(self._controller.exp_id, self.backend, list(self.registry.managers.values()))
+
+    # Attributes and traces.
+
+    def get(self, guid: Guid, name: str) -> Any:
+        """Return the value of an attribute.
+
+        Raises:
+            UnknownAttributeError: there is no such attribute.
+            BadValueError: it cannot be read.
+        """
+        manager = self.resource(guid)
+        if manager.has_flag(name, Flags.NoRead):
+            raise BadValueError(f"attribute {name!r} of {manager.name} ({manager.rtype()}) cannot be read")
+        return manager.get(name)
+
+    def get_attributes(self, guid: Guid) -> list[Attribute]:
+        """Return copies of the attributes of a resource's type."""
+        return self.resource(guid).get_attributes()
+
+    def get_attribute(self, guid: Guid, name: str) -> Attribute:
+        """Return a copy of one attribute of a resource's type."""
+        return self.resource(guid).get_attribute(name)
+
+    def get_global(self, rtype: str, name: str) -> Any:
+        """Return the value that all resources of a type share."""
+        return ResourceFactory.find(rtype, self.backend).get_global(name)
+
+    def set_global(self, rtype: str, name: str, value: Any) -> None:
+        """Set the value that all resources of a type share."""
+        ResourceFactory.find(rtype, self.backend).set_global(name, value)
+
+    def get_traces(self, guid: Guid) -> list[Trace]:
+        """Return copies of the traces of a resource's type."""
+        return self.resource(guid).get_traces()
+
+    def enable_trace(self, guid: Guid, name: str) -> None:
+        """Record a trace."""
+        self.resource(guid).enable_trace(name)
+
+    def trace_enabled(self, guid: Guid, name: str) -> bool:
+        """Whether a trace is recorded."""
+        return self.resource(guid).trace_enabled(name)
+
+    def trace(self, guid: Guid, name: str, attr: str = TraceAttr.ALL, block: int = 512, offset: int = 0) -> Any:
+        """Return what a trace holds so far; see `ResourceManager.trace`."""
+        return self.resource(guid).trace(name, attr, block, offset)
+
+    def trace_path(self, guid: int, name: str) -> Path:
+        """Return the local file that a trace is written to."""
+        return RunDir(Path(self._controller.run_dir)).trace(self.resource(guid).name, name)
+
+    # States.
+
+    def state(self, guid: Guid, hr: bool = False) -> int | str:
+        """Return the state of a resource, as a number or (hr) as a word."""
+        state = self.resource(guid).state
+        return ResourceState2str[state] if hr else state
+
+    def _time_of(self, state: str, guid: Guid) -> datetime | None:
+        time: datetime | None = getattr(self.resource(guid), f"{state}_time")
+        return time
+
+    get_start_time = functools.partialmethod(_time_of, "start")
+    get_stop_time = functools.partialmethod(_time_of, "stop")
+    get_discover_time = functools.partialmethod(_time_of, "discover")
+    get_provision_time = functools.partialmethod(_time_of, "provision")
+    get_ready_time = functools.partialmethod(_time_of, "ready")
+    get_release_time = functools.partialmethod(_time_of, "release")
+    get_failed_time = functools.partialmethod(_time_of, "failed")
+    get_finish_time = functools.partialmethod(_time_of, "finish")

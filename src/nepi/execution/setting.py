@@ -1,0 +1,59 @@
+"""Setting attributes for the user: flags are enforced, and a change on a deployed resource takes effect as a whole or not at all."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any, Final
+
+from nepi.errors import BadValueError
+from nepi.execution.handle import Handle
+from nepi.execution.resource import ResourceManager
+from nepi.model.attributes import Flags
+from nepi.model.states import ResourceState
+
+if TYPE_CHECKING:
+    from nepi.execution.ec import ExperimentController
+
+_NEVER: Final = Flags.ReadOnly | Flags.NoWrite
+_BEFORE_DEPLOY: Final = Flags.ExecReadOnly | Flags.Design | Flags.Construct
+
+
+def set_checked(ec: ExperimentController, manager: ResourceManager, name: str, value: Any) -> None:
+    """Set one attribute as a user may.
+
+    Raises:
+        UnknownAttributeError: there is no such attribute.
+        BadValueError: it cannot have this value, or cannot be set by users, or not any more.
+    """
+    flags = manager._attribute(name).flags
+    if flags:
+        if flags & _NEVER:
+            raise BadValueError(f"attribute {name!r} of {manager.name} ({manager.rtype()}) can be read only; the resource sets it")
+        if flags & _BEFORE_DEPLOY and (ec.is_deployed(manager.guid) or manager.state != ResourceState.NEW):
+            raise BadValueError(f"attribute {name!r} of {manager.name} ({manager.rtype()}) can be set before it is deployed only")
+    if isinstance(value, Handle) and value._ec is not ec:
+        raise BadValueError(f"attribute {name!r} of {manager.name}: {value!r} belongs to another experiment")
+    try:
+        manager.set(name, value)
+    except BadValueError as error:
+        raise BadValueError(f"{manager.name} ({manager.rtype()}): {error}") from None
+
+
+def takes_effect(manager: ResourceManager) -> bool:
+    """Whether setting an attribute of this resource changes the world now."""
+    return hasattr(manager, "apply") and ResourceState.READY <= manager.state < ResourceState.STOPPED
+
+
+async def set_now(ec: ExperimentController, manager: ResourceManager, values: Mapping[str, Any]) -> None:
+    """Set attributes, and let the resource manager's `apply(values)` carry the change out; undone if that fails."""
+    before = {name: manager.get(name) for name in values}
+    for name, value in values.items():
+        set_checked(ec, manager, name, value)
+    if not takes_effect(manager):
+        return
+    try:
+        await manager.apply(values)  # type: ignore[attr-defined]  # `takes_effect` has looked
+    except BaseException:
+        for name, value in before.items():
+            manager.set(name, value)
+        raise

@@ -1,0 +1,104 @@
+"""What is scheduled for later: `ec.schedule`, in the seed's words."""
+
+from __future__ import annotations
+
+import asyncio
+import functools
+import traceback
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any, Final
+
+from nepi.engine import events as ev
+from nepi.execution.dispatch import VERBS
+from nepi.execution.resource import ResourceManager, reschedule_delay
+from nepi.execution.scheduler import Task, TaskStatus
+from nepi.units import duration_s
+from nepi.util.guid import GuidGenerator
+from nepi.util.logger import Logger
+from nepi.util.timefuncs import stabsformat, tnow
+
+if TYPE_CHECKING:
+    from nepi.execution.run import Run
+
+LIFE_CYCLE: Final = {verb: action for action, verb in VERBS.items()}
+
+
+class Tasks(Logger):
+    """The scheduled tasks of one experiment; callbacks are called on worker threads."""
+
+    def __init__(self) -> None:
+        super().__init__("tasks")
+        self._tracked: dict[int, Task] = {}
+        self._ids = GuidGenerator()
+
+    def schedule(self, run: Run, date: str, callback: Callable[[], Any], track: bool) -> int:
+        """See `ExperimentController.schedule`."""
+        delay_s = _relative_s(date) if _is_relative(date) else (stabsformat(date) - tnow()).total_seconds()
+        task = Task(tnow() if delay_s <= 0 else stabsformat(date), callback)
+        number: int = self._ids.next()
+        task.id = number
+        if track:
+            self._tracked[number] = task
+        waiting = as_waiting(callback, delay_s)
+        if waiting is not None:
+            run.runner.post(waiting)
+        elif delay_s <= 0:
+            self._submit(run, task)
+        else:
+            run.runner.post(functools.partial(_call_later, run.runner.loop, delay_s, self._submit, run, task))
+        return number
+
+    def get(self, tid: int) -> Task | None:
+        """Return a task that was scheduled with track=True, or None."""
+        return self._tracked.get(tid)
+
+    def _submit(self, run: Run, task: Task) -> None:
+        run.dispatcher.workers.submit(functools.partial(self._call, run, task))
+
+    def _call(self, run: Run, task: Task) -> None:
+        try:
+            result = task.callback()
+            if asyncio.iscoroutine(result):
+                result = asyncio.run_coroutine_threadsafe(result, run.runner.loop).result()
+            task.result = result
+            task.status = TaskStatus.DONE
+        except Exception as error:
+            task.result = traceback.format_exc()
+            task.status = TaskStatus.ERROR
+            manager, action = own_method(task.callback)
+            if manager is not None and action is not None:
+                run.runner.post(ev.Failed(manager.guid, action, f"{type(error).__name__}: {error}"))
+            else:
+                self.error(f"task {task.id} failed: {task.result}")
+
+
+def own_method(callback: Callable[[], Any]) -> tuple[ResourceManager | None, Any]:
+    """Return the resource manager and the action when a callback is one of its life-cycle methods, else (None, None)."""
+    method = callback.func if isinstance(callback, functools.partial) else callback
+    manager = getattr(method, "__self__", None)
+    action = LIFE_CYCLE.get(getattr(method, "__name__", ""))
+    return (manager, action) if isinstance(manager, ResourceManager) and action is not None else (None, None)
+
+
+def as_waiting(callback: Callable[[], Any], delay_s: float) -> ev.Waiting | None:
+    """Return the event when scheduling this means "I wait for my peers", else None.
+
+    That is so for a resource's own life-cycle method, scheduled after the `reschedule_delay` of its class or of the seed.
+    """
+    manager, action = own_method(callback)
+    if manager is None or delay_s <= 0 or delay_s not in (_relative_s(manager.reschedule_delay), _relative_s(reschedule_delay)):
+        return None
+    return ev.Waiting(manager.guid, action, tuple(manager.connections), delay_s)
+
+
+@functools.lru_cache(maxsize=256)
+def _relative_s(text: str) -> float:
+    return duration_s(text)
+
+
+def _is_relative(date: str) -> bool:
+    return isinstance(date, str) and len(date) != 20
+
+
+def _call_later(loop: asyncio.AbstractEventLoop, delay_s: float, call: Callable[..., None], *args: Any) -> None:
+    loop.call_later(delay_s, call, *args)
