@@ -290,7 +290,7 @@ def cannot_reach(member: Member, state: int) -> bool:
 def entered_strictly(member: Member, state: int) -> float | None:
     """Return when a member was in `state`, or None: a resource that is STARTED is READY too, even when it never said so."""
     at = member.entered[state]
-    if at is None and state < _STARTED:
+    if at is None and state < _STARTED and member.state > state:
         at = min((later for later in member.entered[state + 1 : _STARTED + 1] if later is not None), default=None)
     return at
 

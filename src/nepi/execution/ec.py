@@ -602,7 +602,7 @@ class ExperimentController(Describing):
 
     def _running(self) -> Run:
         if self._run is None:
-            raise UsageError("nothing has been deployed yet")
+            raise UsageError("nothing has been deployed yet; a run, its folder and its ledger are there from its first deploy on")
         return self._run
 
     def _registered(self, manager: ResourceManager) -> None:
