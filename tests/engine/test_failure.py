@@ -294,3 +294,54 @@ def test_all_that_end_are_told_when_everything_has_ended() -> None:
     drive.enter(STOPPED, 1)
     drive.enter(FAILED, 2)
     assert drive.enter(RELEASED, 3) == [Met(9)]
+
+
+# What has been given up
+
+
+def test_what_is_about_to_be_marked_failed_is_not_ordered_to_do_anything_meanwhile() -> None:
+    drive = drive_of(1, profile=TOLERANT)
+    drive.deploy(1)
+    assert drive.fail(1, DEPLOY) == [Fail(1, "broken")]
+    assert drive.order(DEPLOY, 1) == []
+    assert drive.fail(1, DEPLOY, "again") == []
+
+
+def test_what_cannot_be_done_any_more_gives_up_what_is_under_way() -> None:
+    drive = drive_of(1, 2, profile=TOLERANT)
+    drive.when(1, STOP, strict(2, READY))
+    drive.deploy(1)
+    assert drive.enter(FAILED, 2) == [Cancel(1), Fail(1, "cannot stop: #2 is FAILED and did not get READY before")]
+
+
+def test_a_release_that_is_left_behind_is_so_once() -> None:
+    drive = drive_of(1, profile=HASTY)
+    drive.release(1)
+    drive.at(4.0)
+    assert drive.fail(1, RELEASE, "and then it raised") == []
+
+
+def test_a_resource_that_was_given_up_and_cannot_be_released_is_left_behind_all_the_same() -> None:
+    drive = drive_of(1, profile=TOLERANT)
+    drive.deploy(1)
+    drive.fail(1, DEPLOY)
+    drive.release(1)
+    assert drive.fail(1, RELEASE, "stuck") == [LeaveBehind(1, "stuck")]
+
+
+def test_an_attempt_that_failed_does_not_go_on_waiting() -> None:
+    drive = drive_of(1, 2, profile=Profile(retry=Retry(attempts=2, delay_s=10.0), deadlines_s=(1.0, None, None, None)))
+    drive.deploy(1)
+    drive.now = 0.5
+    drive.waiting(1, DEPLOY, 2, delay_s=2.0)
+    assert drive.at(1.0) == [Cancel(1), Reset(1, NEW)]
+    assert drive.at(2.5) == []
+    assert drive.enter(READY, 2) == []
+    assert drive.at(11.0) == [Perform(DEPLOY, (1,))]
+
+
+def test_what_was_called_without_being_asked_and_waits_is_from_then_on_ordered() -> None:
+    drive = drive_of(1, 2)
+    drive.waiting(1, DEPLOY, 2)
+    assert drive.enter(READY, 2) == [Perform(DEPLOY, (1,))]
+    assert drive.order(DEPLOY, 1) == []

@@ -392,8 +392,9 @@ class Engine:
                 self._out.leave_behind(member.guid, reason)
             return
         member.reason = member.reason or reason
-        if member.state in (FAILED, RELEASED) or member.release_wanted:
+        if member.state in (FAILED, RELEASED) or member.release_wanted or member.given_up:
             return  # it has failed already, or is being given back, and that goes on
+        member.repeat = None
         if member.doing is not None and member.doing != action:
             self._out.cancel(member.guid)  # what followed the failed action too early
         retry = member.profile.retry
