@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import queue
 import sys
 import threading
@@ -29,6 +30,9 @@ class Display(Protocol):
     def began(self, ec: ExperimentController) -> None:
         """Its run begins."""
 
+    def tell(self, text: str) -> None:
+        """Show a line; called by a signal handler, so it may neither wait nor print."""
+
     def close(self) -> None:
         """Show no more."""
 
@@ -49,6 +53,10 @@ class Silent:
     def began(self, ec: ExperimentController) -> None:
         """Nothing."""
 
+    def tell(self, text: str) -> None:
+        """Write it all the same."""
+        os.write(2, f"{text}\n".encode())
+
     def close(self) -> None:
         """Nothing."""
 
@@ -62,6 +70,7 @@ class Live:
 
         self._progress: dict[int, Progress] = {}
         self._shown: Progress | None = None
+        self._told = ""
         self._live = RichLive(
             console=Console(stderr=True),
             get_renderable=self._draw,
@@ -84,6 +93,10 @@ class Live:
         self._shown = self._progress[id(ec)]
         self._shown.began = monotonic()
 
+    def tell(self, text: str) -> None:
+        """Show it as the last line from now on."""
+        self._told = text
+
     def close(self) -> None:
         """Take the lines away."""
         self._live.stop()
@@ -91,7 +104,8 @@ class Live:
     def _draw(self) -> RenderableType:
         from rich.text import Text
 
-        return Text.from_markup(live_text(self._shown), overflow="ellipsis") if self._shown is not None else Text("")
+        shown = Text.from_markup(live_text(self._shown)) if self._shown is not None else Text("")
+        return shown.append(f"\n{self._told}", style="bold") if self._told else shown
 
 
 def live_text(progress: Progress) -> str:
@@ -130,6 +144,10 @@ class Lines:
     def began(self, ec: ExperimentController) -> None:
         """Say which run it is, and where its folder lies."""
         self._queue.put(f"run {ec.exp_id}/{ec.run_id} in {ec.run_dir}")
+
+    def tell(self, text: str) -> None:
+        """Print it among the others."""
+        self._queue.put(text)
 
     def close(self) -> None:
         """Print what has not been printed yet."""

@@ -7,7 +7,7 @@ import os
 import signal
 import sys
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from types import FrameType
 from typing import TYPE_CHECKING, Final
 
@@ -15,19 +15,23 @@ if TYPE_CHECKING:
     from nepi.execution.ec import ExperimentController
 
 SIGNALS: Final = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
-SHOW_CURSOR: Final = b"\x1b[?25h"
+SHOW_CURSOR: Final = "\n\x1b[?25h"
 _WORDS: Final = {signal.SIGINT: "Ctrl-C", signal.SIGTERM: "SIGTERM", signal.SIGHUP: "SIGHUP (the terminal was closed)"}
 
 
 class Interrupts:
     """Signals of one `nepi run`.
 
+    Args:
+        tell: shows a line without waiting or printing: it is called by the signal handler.
+
     Attributes:
         first: the first signal that came, or None.
         running: the controllers whose runs have begun.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, tell: Callable[[str], None]) -> None:
+        self._tell = tell
         self.first: signal.Signals | None = None
         self.running: list[ExperimentController] = []
         self._pending = False
@@ -66,7 +70,7 @@ class Interrupts:
         what = _WORDS[self.first]
         kept = any(ec.keep for ec in self.running)
         doing = "ending; everything stays up (--keep)" if kept else "giving everything back"
-        _write(f"\r{what}: {doing}. Once more to abandon it.\n")
+        self._tell(f"{what}: {doing}. Once more to abandon it.")
         if _is_releasing(frame):
             self._pending = True
             return
@@ -75,12 +79,11 @@ class Interrupts:
         raise KeyboardInterrupt
 
     def _abandon(self, number: int) -> None:
-        with contextlib.suppress(OSError):
-            if sys.stderr.isatty():
-                os.write(2, SHOW_CURSOR)
+        if sys.stderr.isatty():
+            _write(SHOW_CURSOR)
         left = [ec for ec in self.running if not _is_over(ec)]
         for ec in left:
-            _write(f"\rAbandoned; what it made is still there. Give it back with: nepi gc {ec.exp_id}/{ec.run_id}\n")
+            _write(f"Abandoned; what it made is still there. Give it back with: nepi gc {ec.exp_id}/{ec.run_id}\n")
         os._exit(128 + number)
 
 

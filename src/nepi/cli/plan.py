@@ -78,7 +78,7 @@ def _plan(script: Script, backend: str) -> tuple[int, Planned, list[str]]:
 
     asked = Invocation(planned=stop_here, began=begun.append, backend=backend)
     try:
-        with invoked(asked):
+        with script.as_main(), invoked(asked):
             script.execute()
     except PlanOnly:
         return FINE, planned, []

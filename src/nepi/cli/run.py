@@ -62,9 +62,10 @@ def run(
 
     large_traces_bytes()
     script = Script(file, args or [])
-    interrupts = Interrupts()
+    display = display_for(quiet=quiet)
+    interrupts = Interrupts(display.tell)
     with contextlib.redirect_stdout(sys.stderr) if json else contextlib.nullcontext():
-        status, outcomes, problems = _run(script, interrupts, display_for(quiet=quiet), keep=keep, backend=backend, full=full_traceback)
+        status, outcomes, problems = _run(script, interrupts, display, keep=keep, backend=backend, full=full_traceback)
         if not quiet:
             for one in outcomes:
                 show_outcome(one)
@@ -90,7 +91,7 @@ def _run(
     from nepi.execution.invocation import Invocation, invoked
 
     asked = Invocation(keep=keep, backend=backend)
-    with _followed(asked, interrupts, display), interrupts.caught(), invoked(asked):
+    with _followed(asked, interrupts, display), interrupts.caught(), script.as_main(), invoked(asked):
         status, problems = _execute(script, full)
         ended = _end_all(asked)
     outcomes = _outcomes(asked)

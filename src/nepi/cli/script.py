@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import builtins
+import contextlib
 import linecache
 import sys
 import traceback
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from types import CodeType, ModuleType, TracebackType
 from typing import Final
@@ -39,20 +40,29 @@ class Script:
         except OSError as error:
             raise UsageError(f"cannot read {path}: {error.strerror}") from None
 
+    @contextlib.contextmanager
+    def as_main(self) -> Iterator[None]:
+        """Make it the main program, for as long as anything that it left running may need that."""
+        module = ModuleType("__main__")
+        module.__file__ = str(self.path)
+        module.__dict__["__builtins__"] = builtins
+        before = sys.modules["__main__"], sys.argv, list(sys.path)
+        sys.modules["__main__"] = module
+        sys.argv = [str(self.path), *self._arguments]
+        sys.path.insert(0, str(self.path.absolute().parent))
+        try:
+            yield
+        finally:
+            sys.modules["__main__"], sys.argv, sys.path[:] = before
+
     def execute(self) -> None:
-        """Run it to its end, as `__main__`. It stays `__main__`, for what it has left running.
+        """Run it to its end, inside of `as_main`.
 
         Raises:
             BaseException: whatever it raises.
         """
-        module = ModuleType("__main__")
-        module.__file__ = str(self.path)
-        module.__dict__["__builtins__"] = builtins
-        sys.modules["__main__"] = module
-        sys.argv = [str(self.path), *self._arguments]
-        sys.path.insert(0, str(self.path.absolute().parent))
         collecting.restore()
-        exec(self._compiled(), module.__dict__)
+        exec(self._compiled(), vars(sys.modules["__main__"]))
 
     def _compiled(self) -> CodeType:
         return compile(self._source, str(self.path), "exec")

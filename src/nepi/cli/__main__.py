@@ -1,0 +1,7 @@
+"""`python -m nepi.cli` is `nepi`."""
+
+from __future__ import annotations
+
+from nepi.cli.main import main
+
+main()

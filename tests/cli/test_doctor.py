@@ -1,0 +1,76 @@
+from __future__ import annotations
+
+import dataclasses
+import json
+
+import pytest
+
+from nepi.cli.doctor import Check, namespace_checks, tool_checks
+from nepi.hosts.namespace_facts import NamespaceFacts
+from tests.cli.conftest import nepi
+
+ALL_WELL = NamespaceFacts(
+    kernel="6.1.0",
+    uid=1000,
+    usable=True,
+    error=None,
+    rootless=True,
+    own_proc=True,
+    qdiscs=("tbf", "htb", "netem"),
+    links=("veth", "bridge", "tap", "vxlan"),
+    nofile=(1024, 1_048_576),
+    settings={},
+)
+
+
+def test_a_machine_that_has_everything_lacks_nothing() -> None:
+    assert {check.state for check in [*namespace_checks(ALL_WELL), *tool_checks(ALL_WELL)]} == {"ok"}
+
+
+@pytest.mark.parametrize(
+    ("settings", "mend"),
+    [
+        ({"kernel/apparmor_restrict_unprivileged_userns": "1"}, "sudo sysctl -w kernel.apparmor_restrict_unprivileged_userns=0"),
+        ({"kernel/unprivileged_userns_clone": "0"}, "sudo sysctl -w kernel.unprivileged_userns_clone=1"),
+        ({"user/max_user_namespaces": "0"}, "sudo sysctl -w user.max_user_namespaces=10000"),
+        ({}, "run it as root; in a container, allow user namespaces in its security profile"),
+    ],
+)
+def test_refused_namespaces_come_with_the_command_that_allows_them(settings: dict[str, str | None], mend: str) -> None:
+    facts = dataclasses.replace(ALL_WELL, usable=False, error="Operation not permitted", settings=settings)
+    assert namespace_checks(facts) == [Check("namespaces", "missing", "refused to user 1000: Operation not permitted", mend)]
+
+
+def test_what_is_lacking_is_told_with_what_it_means_and_what_mends_it() -> None:
+    facts = dataclasses.replace(ALL_WELL, qdiscs=("tbf", "htb"), links=("veth", "tap", "vxlan"), nofile=(256, 256))
+    assert [check for check in namespace_checks(facts) if check.state != "ok"] == [
+        Check("bridge", "lacking", "none; switches cannot be made", "sudo modprobe bridge, or another kernel"),
+        Check(
+            "queue netem",
+            "lacking",
+            "none; without it: no delay, loss, duplication and the like of links",
+            "sudo modprobe sch_netem, or a kernel with CONFIG_NET_SCH_NETEM",
+        ),
+        Check(
+            "open files",
+            "lacking",
+            "limit 256, for 96 nodes a run",
+            'echo "$USER hard nofile 65536" | sudo tee /etc/security/limits.d/nepi.conf, then log in anew',
+        ),
+    ]
+
+
+def test_a_missing_program_names_its_package() -> None:
+    facts = dataclasses.replace(ALL_WELL, missing=("ping",))
+    assert [check for check in tool_checks(facts) if check.state != "ok"] == [
+        Check("ping", "lacking", "not installed", "sudo apt install iputils-ping")
+    ]
+
+
+@pytest.mark.netns
+def test_where_namespaces_work_the_doctor_is_content() -> None:
+    said = nepi("doctor")
+    assert said.status == 0
+    assert said.out.endswith("Experiments on namespaces can run here.\n")
+    record = json.loads(nepi("doctor", "--json").out)
+    assert (record["ready"], record["facts"]["usable"]) == (True, True)
