@@ -29,6 +29,7 @@ class Journal:
     """
 
     def __init__(self, path: Path, header: dict[str, Any]) -> None:
+        self.path = path
         self._fd = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_APPEND | os.O_CLOEXEC, 0o644)
         self._count = 0
         self._write({"journal": FORMAT, **header})
@@ -48,10 +49,6 @@ class Journal:
                 "do": [instruction_record(one) for one in decisions],
             }
         )
-
-    def note(self, now: float, **facts: Any) -> None:
-        """Append something for people that is neither event nor decision."""
-        self._write({"t": round(now, 6), "note": facts})
 
     def close(self) -> None:
         """Close the file; harmless when it is closed."""

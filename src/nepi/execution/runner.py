@@ -21,7 +21,7 @@ from nepi.execution.journal import Journal
 from nepi.execution.quiet import collection_paused
 from nepi.execution.waits import WaitResult
 from nepi.model.conditions import Condition, Within
-from nepi.model.states import ResourceState
+from nepi.model.states import ResourceAction, ResourceState
 from nepi.util.logger import Logger
 
 T = TypeVar("T")
@@ -60,6 +60,7 @@ class Runner(Logger):
         self.engine = engine
         self.observers: list[Observer] = []
         self.broken: BaseException | None = None
+        self.journal_lost = ""
         self._blocked_on: set[Future[Any]] = set()
         self._dispatcher = dispatcher
         self.journal = journal
@@ -208,7 +209,9 @@ class Runner(Logger):
             self._break(error)
         finally:
             self._draining = False
-        if self._inbox and not self._signalled:
+        if self.broken is not None:
+            self._let_nobody_wait()
+        elif self._inbox and not self._signalled:
             self._signalled = True
             self.loop.call_soon(self._drain)
         self._set_timer()
@@ -218,14 +221,34 @@ class Runner(Logger):
         if events:
             now = round(self.now, 6)  # as the journal keeps it, so that a replay sees the same instants
             decisions = self.engine.handle_all(events, now=now)
-            self.journal.write(now, events, decisions)
-            for observer in self.observers:
-                observer.batch(now, events, decisions)
+            if not self.journal_lost:
+                try:
+                    self.journal.write(now, events, decisions)
+                except OSError as error:
+                    decisions = self._go_on_without_journal(error, decisions, now)
+            self._show(now, events, decisions)
             for decision in decisions:
                 self._carry_out(decision)
         for call in calls:
             call()
         return size
+
+    def _go_on_without_journal(self, error: OSError, decisions: list[ev.Instruction], now: float) -> list[ev.Instruction]:
+        """Abort the run, because nothing may begin that is not written down; what is up is still given back, from memory."""
+        self.journal_lost = f"the journal {self.journal.path} cannot be written: {error.strerror}"
+        self.error(self.journal_lost)
+        kept = [
+            one for one in decisions if not (isinstance(one, ev.Perform) and one.action in (ResourceAction.DEPLOY, ResourceAction.START))
+        ]
+        return kept + self.engine.handle_all([ev.AbortAsked(self.journal_lost)], now=now)
+
+    def _show(self, now: float, events: list[ev.Event], decisions: list[ev.Instruction]) -> None:
+        for observer in list(self.observers):
+            try:
+                observer.batch(now, events, decisions)
+            except Exception as error:  # whoever watches must not be able to stop the run
+                self.observers.remove(observer)
+                self.error(f"an observer failed and sees no more: {type(error).__name__}: {error}")
 
     def _carry_out(self, decision: ev.Instruction) -> None:
         match decision:
@@ -253,16 +276,15 @@ class Runner(Logger):
         self.post(ev.Ticked())
 
     def _break(self, error: BaseException) -> None:
-        """The journal cannot be written, or the engine is wrong: act on nothing more, and let nobody wait for ever."""
+        """The engine is wrong: act on nothing more. What the sessions hold is given back when they are closed."""
         self.broken = error
         self.error(f"the run cannot go on: {type(error).__name__}: {error}")
+
+    def _let_nobody_wait(self) -> None:
+        self._inbox.clear()
         watches, self._watches = self._watches, {}
         for done in watches.values():
-            done(WaitResult(False, f"the run cannot go on: {error}"))
-
-    def note(self, **facts: Any) -> None:
-        """Put something for people into the journal; from any thread."""
-        self.post(lambda: self.journal.note(self.now, **facts))
+            done(WaitResult(False, f"the run cannot go on: {self.broken}"))
 
 
 def gather(inbox: deque[Item], limit: int) -> tuple[list[ev.Event], list[Callable[[], None]], int]:

@@ -8,6 +8,7 @@ import platform
 import sys
 from typing import TYPE_CHECKING, Any, Final
 
+from nepi.execution.failure import ECState
 from nepi.model.states import ResourceState
 
 if TYPE_CHECKING:
@@ -39,7 +40,9 @@ def summarize(ec: ExperimentController) -> dict[str, Any]:
     managers = [rm for guid in ec.resources if (rm := ec.get_resource(guid)) is not None]
     failed = [rm for rm in managers if rm.failed_time is not None]
     left = ec.left_behind
-    if left:
+    if ec.ecstate == ECState.FAILED:
+        outcome = "controller failed"
+    elif left:
         outcome = "left behind"
     elif ec.abort:
         outcome = "aborted"
