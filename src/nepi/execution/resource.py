@@ -701,6 +701,8 @@ class ResourceManager(Logger):
                 break
         if unmet:
             self.ec.schedule(delay, again)
+        elif inspect.iscoroutinefunction(act):
+            self.ec.act(action, self._guid)
         else:
             act()
 
