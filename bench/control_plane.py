@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import os
 import resource
 import statistics
 import subprocess
@@ -167,6 +168,7 @@ def one_case(style: str, nodes: int, applications: int) -> dict[str, float]:
         import nepi.execution.ec  # noqa: F401  # imported before the clock starts
 
         with tempfile.TemporaryDirectory(prefix="nepi-bench-") as folder:
+            os.environ["NEPI_HOME"] = folder  # nothing of this is left in the user's home
             figures = framework(nodes, applications, folder)
     figures["peak_mb"] = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
     return figures

@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import os
 import queue
 import statistics
 import tempfile
@@ -30,6 +31,7 @@ class Server(ResourceManager, rtype="bench::Server"):
     """Notes when it announces STARTED."""
 
     async def start(self) -> None:
+        """Be STARTED, and note when."""
         started_at[self.guid] = perf_counter()
         self.set_started()
 
@@ -38,6 +40,7 @@ class Client(ResourceManager, rtype="bench::Client"):
     """Notes when its start is called, on the loop."""
 
     async def start(self) -> None:
+        """Note when, and be STARTED."""
         called_at[self.guid] = perf_counter()
         self.set_started()
 
@@ -46,6 +49,7 @@ class PlainClient(ResourceManager, rtype="bench::PlainClient"):
     """Notes when its start is called, on a worker thread."""
 
     def start(self) -> None:
+        """Note when, and be STARTED."""
         called_at[self.guid] = perf_counter()
         super().start()
 
@@ -110,6 +114,7 @@ def main() -> None:
     parser.add_argument("--json", type=Path)
     asked = parser.parse_args()
     with tempfile.TemporaryDirectory(prefix="nepi-bench-") as folder:
+        os.environ["NEPI_HOME"] = folder  # nothing of this is left in the user's home
         rows = [
             row("async client", reactions("bench::Client", asked.resources, asked.pairs, folder)),
             row("plain client", reactions("bench::PlainClient", asked.resources, asked.pairs, folder)),
