@@ -53,4 +53,5 @@ def controller(backend: Backend, tmp_path: Path) -> Generator[MakeController]:
     for ec in made:
         ec.shutdown()
     for ec in made:
-        assert Ledger(Path(ec.run_dir) / "ledger.sqlite").rows() == []
+        with Ledger(Path(ec.run_dir) / "ledger.sqlite") as ledger:
+            assert ledger.rows() == []

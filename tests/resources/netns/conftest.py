@@ -26,7 +26,8 @@ def controller(tmp_path: Path) -> Generator[MakeController]:
     yield make
     for ec in made:
         ec.shutdown()
-        assert Ledger(Path(ec.run_dir) / "ledger.sqlite").rows() == []
+        with Ledger(Path(ec.run_dir) / "ledger.sqlite") as ledger:
+            assert ledger.rows() == []
 
 
 @pytest.fixture
