@@ -96,6 +96,7 @@ _STYLES: Final = {
     "failed": "red",
     "aborted": "red",
     "left behind": "red",
+    "controller failed": "red",
     "damaged": "red",
     "missing": "yellow",
     "lacking": "yellow",

@@ -8,7 +8,7 @@ import sys
 import threading
 from typing import TYPE_CHECKING, Final, Protocol
 
-from nepi.cli.progress import SHOWN, Progress, shortened
+from nepi.cli.progress import SHOWN, Progress, entered, shortened
 from nepi.engine import events as ev
 from nepi.model.states import ResourceState
 
@@ -132,7 +132,7 @@ class Lines:
     """One line for what happened in each tenth of a second, state by state."""
 
     def __init__(self) -> None:
-        self._queue: queue.SimpleQueue[_Seen | str | None] = queue.SimpleQueue()
+        self._queue: queue.SimpleQueue[Seen | str | None] = queue.SimpleQueue()
         self._stop = threading.Event()
         self._thread = threading.Thread(target=self._print_all, name="nepi-progress", daemon=True)
         self._thread.start()
@@ -167,7 +167,7 @@ class Lines:
                 return
 
 
-class _Seen:
+class Seen:
     """Something to tell: a state that resources entered, or a line that stands for itself."""
 
     __slots__ = ("at", "count", "names", "text", "word")
@@ -179,7 +179,7 @@ class _Seen:
 class _Follower:
     """Hands on what is worth a line."""
 
-    def __init__(self, ec: ExperimentController, out: queue.SimpleQueue[_Seen | str | None]) -> None:
+    def __init__(self, ec: ExperimentController, out: queue.SimpleQueue[Seen | str | None]) -> None:
         self._ec = ec
         self._out = out
         self._reasons: dict[int, str] = {}
@@ -187,34 +187,37 @@ class _Follower:
     def batch(self, now: float, events: list[ev.Event], decisions: list[ev.Instruction]) -> None:
         """See one batch."""
         for event in events:
-            match event:
-                case ev.Entered(state=ResourceState.FAILED, guids=guids):
-                    for guid in guids:
-                        self._out.put(_Seen(now, "FAILED", [], 1, f"{self._name(guid)}: {self._reasons.get(guid, 'it says no reason')}"))
-                case ev.Entered(state=state, guids=guids):
-                    self._out.put(_Seen(now, state.name, [self._name(guid) for guid in guids[:SHOWN]], len(guids)))
-                case ev.Failed(guid=guid, reason=reason) | ev.Explained(guid=guid, reason=reason):
-                    self._reasons[guid] = reason
+            for state, guids in entered(event):
+                self._entered(now, state, guids)
+            if isinstance(event, ev.Failed | ev.Explained):
+                self._reasons[event.guid] = event.reason
         for decision in decisions:
             match decision:
                 case ev.Fail(guid=guid, reason=reason):
                     self._reasons[guid] = reason
                 case ev.Reset(guid=guid):
-                    self._out.put(_Seen(now, "RETRY", [], 1, f"{self._name(guid)}: {self._reasons.get(guid, '')}"))
+                    self._out.put(Seen(now, "RETRY", [], 1, f"{self._name(guid)}: {self._reasons.get(guid, '')}"))
                 case ev.LeaveBehind(guid=guid, reason=reason):
-                    self._out.put(_Seen(now, "LEFT", [], 1, f"{self._name(guid)}: {reason}"))
+                    self._out.put(Seen(now, "LEFT", [], 1, f"{self._name(guid)}: {reason}"))
                 case ev.Abort(reason=reason):
-                    self._out.put(_Seen(now, "ABORT", [], 1, reason))
+                    self._out.put(Seen(now, "ABORT", [], 1, reason))
+
+    def _entered(self, now: float, state: ResourceState, guids: ev.Guids) -> None:
+        if state != ResourceState.FAILED:
+            self._out.put(Seen(now, state.name, [self._name(guid) for guid in guids[:SHOWN]], len(guids)))
+            return
+        for guid in guids:
+            self._out.put(Seen(now, state.name, [], 1, f"{self._name(guid)}: {self._reasons.get(guid, 'it says no reason')}"))
 
     def _name(self, guid: int) -> str:
         manager = self._ec.get_resource(guid)
         return manager.name if manager is not None else f"resource {guid}"
 
 
-def told(seen: list[_Seen | str]) -> list[str]:
+def told(seen: list[Seen | str]) -> list[str]:
     """Return lines for what was seen: neighbours and near neighbours of one state together."""
-    lines: list[str | _Seen] = []
-    open_: dict[str, _Seen] = {}
+    lines: list[str | Seen] = []
+    open_: dict[str, Seen] = {}
     for one in seen:
         if isinstance(one, str):
             lines.append(one)
@@ -230,6 +233,6 @@ def told(seen: list[_Seen | str]) -> list[str]:
     return [line if isinstance(line, str) else _line(line) for line in lines]
 
 
-def _line(one: _Seen) -> str:
+def _line(one: Seen) -> str:
     what = one.text.replace("\n", "\n" + " " * 23) if one.text else shortened(one.names, one.count)
     return f"{one.at:9.3f} s  {one.word:<9}  {what}"

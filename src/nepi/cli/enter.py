@@ -45,7 +45,7 @@ def enter(run: str, node: str, argv: list[str]) -> NoReturn:
     from nepi.results.store import RunState
 
     found = find_run(run)
-    if found.state not in (RunState.RUNNING, RunState.KEPT, RunState.DEAD, RunState.LEFT_BEHIND):
+    if found.state not in (RunState.RUNNING, RunState.KEPT, RunState.DEAD, RunState.LEFT_BEHIND, RunState.CONTROLLER_FAILED):
         raise UsageError(f"run {found.name} is {found.state}: its nodes are gone")
     if not (found.path / "agent.sock").exists():
         raise UsageError(f"run {found.name} has no namespaces: only nodes of the netns backend can be entered")

@@ -58,12 +58,12 @@ def gc(
     Processes, namespaces, links, files: whatever their ledgers name. Live runs are never touched, kept ones only when named.
     Harmless when done twice. Exit status: 0 when nothing is left, 1 when something could not be given back.
     """
-    from nepi.results.store import RunState
+    from nepi.results.store import LEFT
 
     if runs:
         chosen = [_not_live(find_run(text), "gc") for text in runs]
     else:
-        chosen = [run for run in open_store().runs() if run.state in (RunState.DEAD, RunState.LOST, RunState.LEFT_BEHIND)]
+        chosen = [run for run in open_store().runs() if run.state in LEFT]
     done = [give_back(run) for run in chosen]
     if json:
         print_json([one.to_record() for one in done])
@@ -113,16 +113,13 @@ def give_back(run: Run) -> GivenBack:
 
 def _state_after(run: Run, done: GivenBack) -> str | None:
     """Return what is to be written down of the run; None when that does not change."""
-    from nepi.results.store import RunState
+    from nepi.results.store import LEFT, RunState
 
     if done.left:
         return RunState.LEFT_BEHIND
-    match run.state:
-        case RunState.KEPT:
-            return RunState.RELEASED
-        case RunState.DEAD | RunState.LOST | RunState.LEFT_BEHIND:
-            return RunState.COLLECTED
-    return None
+    if run.state == RunState.KEPT:
+        return RunState.RELEASED
+    return RunState.COLLECTED if run.state in LEFT else None
 
 
 def _not_live(run: Run, verb: str) -> Run:

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from datetime import datetime, timedelta
 from typing import Any, Final
 
-from nepi.cli.progress import shortened
+from nepi.cli.progress import entered, shortened
 from nepi.engine import events as ev
 from nepi.engine.codec import event_from
 from nepi.plan.wording import condition_text
@@ -35,7 +35,7 @@ class JournalText:
         at = self._time(float(record["t"]))
         if "note" in record:
             return [f"{at}  note       " + ", ".join(f"{key}: {value}" for key, value in record["note"].items())]
-        told = [text for one in record["ev"] if (text := self._event(event_from(one))) is not None]
+        told = [text for one in record["ev"] for text in self._events(event_from(one))]
         told += [text for one in record["do"] if (text := self._decision(one)) is not None]
         return [f"{at}  {text}" for text in told]
 
@@ -54,10 +54,13 @@ class JournalText:
     def _names(self, guids: Any) -> str:
         return shortened([self._name(guid) for guid in guids[:SHOWN]], len(guids))
 
+    def _events(self, event: ev.Event) -> list[str]:
+        states = [_told(state.name, self._names(guids)) for state, guids in entered(event)]
+        other = self._event(event)
+        return states if other is None else [other]
+
     def _event(self, event: ev.Event) -> str | None:
         match event:
-            case ev.Entered(state=state, guids=guids):
-                return _told(state.name, self._names(guids))
             case ev.Failed(guid=guid, action=action, reason=reason):
                 return _told("error", f"{_VERBS[action.name]} of {self._name(guid)} failed: {reason}")
             case ev.Explained(guid=guid, reason=reason):

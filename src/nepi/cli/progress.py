@@ -5,6 +5,7 @@ from __future__ import annotations
 import threading
 import time
 from dataclasses import dataclass, field
+from itertools import groupby
 from typing import TYPE_CHECKING, Final
 
 from nepi.engine import events as ev
@@ -73,9 +74,9 @@ class Progress:
         """See one batch."""
         with self._lock:
             for event in events:
+                for state, guids in entered(event):
+                    self._entered(now, state, guids)
                 match event:
-                    case ev.Entered(state=state, guids=guids):
-                        self._entered(now, state, guids)
                     case ev.Joined(guids=guids):
                         self._states |= dict.fromkeys(guids, ResourceState.NEW)
                         self._counts[ResourceState.NEW] += len(guids)
@@ -139,6 +140,17 @@ class Progress:
             return ""
         at, state, guids = self._last
         return f"{at:.2f} s  {state.name}  {shortened([self.name(guid) for guid in guids[:SHOWN]], len(guids))}"
+
+
+def entered(event: ev.Event) -> list[tuple[ResourceState, ev.Guids]]:
+    """Return the states that an event says were entered, with those who entered them, in order."""
+    match event:
+        case ev.Entered(state=state, guids=guids):
+            return [(state, guids)]
+        case ev.Announced(guids=guids, states=states):
+            pairs = zip(states, guids, strict=True)
+            return [(state, tuple(guid for _, guid in group)) for state, group in groupby(pairs, key=lambda pair: pair[0])]
+    return []
 
 
 def shortened(names: list[str], count: int) -> str:

@@ -18,6 +18,7 @@ _ADVICE: Final = {
     "dead": "nepi gc",
     "lost": "nepi gc",
     "left behind": "nepi gc",
+    "controller failed": "nepi gc",
 }
 
 

@@ -25,6 +25,7 @@ _IN_USE: Final = {
     "lost": "it has not been collected since this machine was started; first: nepi gc",
     "elsewhere": "it belongs to another machine",
     "left behind": "something of it is still there; first: nepi gc",
+    "controller failed": "its controller failed and may have left something; first: nepi gc",
 }
 
 

@@ -32,13 +32,14 @@ class RunState(StrEnum):
     LEFT_BEHIND = "left behind"
     FINISHED = "finished"
     ABORTED = "aborted"
+    CONTROLLER_FAILED = "controller failed"
     RELEASED = "released"
     COLLECTED = "collected"
 
 
-OPEN: Final = frozenset(
-    {RunState.RUNNING, RunState.KEPT, RunState.DEAD, RunState.LOST, RunState.ELSEWHERE, RunState.DAMAGED, RunState.LEFT_BEHIND}
-)
+LEFT: Final = frozenset({RunState.DEAD, RunState.LOST, RunState.LEFT_BEHIND, RunState.CONTROLLER_FAILED})
+"""The states of runs that nobody cares for any more and that may hold something still."""
+OPEN: Final = LEFT | {RunState.RUNNING, RunState.KEPT, RunState.ELSEWHERE, RunState.DAMAGED}
 """The states of runs that still concern somebody."""
 
 
