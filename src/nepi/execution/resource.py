@@ -6,7 +6,6 @@ needs, and announces states. Order, conditions, failures, times and the journal 
 
 from __future__ import annotations
 
-import copy
 import functools
 import inspect
 import traceback
@@ -16,16 +15,15 @@ from datetime import datetime
 from time import time
 from typing import TYPE_CHECKING, Any, ClassVar, ParamSpec, TypeVar, overload
 
-from nepi.errors import BadConnectionError, UnknownAttributeError, UnknownTraceError, UsageError, did_you_mean
-from nepi.execution.attribute import Attribute, Flags, Types
+from nepi.errors import BadConnectionError, UsageError
 from nepi.execution.factory import ResourceFactory, find_types, populate_factory
-from nepi.execution.trace import Trace, TraceAttr
+from nepi.execution.template import Template
+from nepi.execution.trace import TraceAttr
 from nepi.execution.tracefile import read_trace
 from nepi.model.conditions import Condition, Reached
 from nepi.model.states import ResourceAction, ResourceState, ResourceState2str
 from nepi.model.typespec import Check, Role
 from nepi.units import duration_s
-from nepi.util.logger import Logger
 from nepi.util.timefuncs import tdiffsec, tnow
 
 if TYPE_CHECKING:
@@ -96,7 +94,7 @@ def failtrap(func: Callable[P, R]) -> Callable[P, R]:
     return wrapped_async if inspect.iscoroutinefunction(func) else wrapped  # type: ignore[return-value]  # R is its coroutine
 
 
-class ResourceManager(Logger):
+class ResourceManager(Template):
     """Base of all resource managers.
 
     A class says what it is by class variables::
@@ -108,14 +106,7 @@ class ResourceManager(Logger):
     or in the seed's way, with `_rtype`, `@clsinit_copy` and `_register_attributes`. Both kinds mix freely.
     """
 
-    _rtype: ClassVar[str] = "Resource"
-    _attributes: ClassVar[dict[str, Attribute]] = {}
-    _traces: ClassVar[dict[str, Trace]] = {}
-    _help: ClassVar[str | None] = None
-    _backend: ClassVar[str | None] = None
-    _platform: ClassVar[str | None] = None
     _reschedule_delay: ClassVar[str | None] = None
-    _aliases: ClassVar[tuple[str, ...]] = ()
 
     needs: ClassVar[Mapping[Any, int]] = {}
     """Kinds (classes or rtypes) of connected resources, at least one of each, and the state to wait for before deploying."""
@@ -132,124 +123,10 @@ class ResourceManager(Logger):
     deadlines: ClassVar[Mapping[ResourceAction, str | float | None]] = {ResourceAction.RELEASE: 60.0}
     """How long each action may take; no entry means no limit."""
 
-    def __init_subclass__(cls, rtype: str | None = None, aliases: Iterable[str] = (), **kwargs: Any) -> None:
-        super().__init_subclass__(**kwargs)
-        if rtype is not None:
-            cls._rtype = rtype
-            cls._backend = rtype.partition("::")[0] if "::" in rtype else cls._backend
-            cls._aliases = tuple(aliases)
-        attributes = {one.name: one for one in vars(cls).values() if isinstance(one, Attribute)}
-        traces = {one.name: one for one in vars(cls).values() if isinstance(one, Trace)}
-        if rtype is not None or attributes or traces:
-            cls._attributes = {**cls._attributes, **attributes}
-            cls._traces = {**cls._traces, **traces}
-        if rtype is not None:
-            ResourceFactory.register_type(cls)
-
-    # The class's template: attributes and traces.
-
-    @classmethod
-    def _register_attribute(cls, attr: Attribute) -> None:
-        """Add an attribute; called by `_register_attributes` of subclasses."""
-        cls._attributes[attr.name] = attr
-
-    @classmethod
-    def _remove_attribute(cls, name: str) -> None:
-        """Remove an attribute that was inherited."""
-        del cls._attributes[name]
-
-    @classmethod
-    def _register_trace(cls, trace: Trace) -> None:
-        """Add a trace; called by `_register_traces` of subclasses."""
-        cls._traces[trace.name] = trace
-
-    @classmethod
-    def _remove_trace(cls, name: str) -> None:
-        """Remove a trace that was inherited."""
-        del cls._traces[name]
-
-    @classmethod
-    def _register_attributes(cls) -> None:
-        """Register the class's attributes; subclasses of the seed's style override it."""
-
-    @classmethod
-    def _register_traces(cls) -> None:
-        """Register the class's traces; subclasses of the seed's style override it."""
-
-    @classmethod
-    def _clsinit(cls) -> None:
-        cls._attributes = _common_attributes()
-        cls._register_attributes()
-        cls._traces = {}
-        cls._register_traces()
-
-    @classmethod
-    def _clsinit_copy(cls) -> None:
-        cls._attributes = copy.deepcopy(cls._attributes)
-        cls._register_attributes()
-        cls._traces = copy.deepcopy(cls._traces)
-        cls._register_traces()
-
-    @classmethod
-    def rtype(cls) -> str:
-        """Return the name of the resource type."""
-        return cls._rtype
-
-    get_rtype = rtype
-
-    @classmethod
-    def get_attributes(cls) -> list[Attribute]:
-        """Return copies of the type's attributes."""
-        return [attribute.copy() for attribute in cls._attributes.values()]
-
-    @classmethod
-    def get_attribute(cls, name: str) -> Attribute:
-        """Return a copy of one of the type's attributes."""
-        return cls._attribute(name).copy()
-
-    @classmethod
-    def get_traces(cls) -> list[Trace]:
-        """Return copies of the type's traces."""
-        return [trace.copy() for trace in cls._traces.values()]
-
-    @classmethod
-    def get_help(cls) -> str | None:
-        """Return what the type is, for people."""
-        return cls._help or cls.__doc__
-
-    @classmethod
-    def get_backend(cls) -> str | None:
-        """Return the backend ("netns", "dummy", ...) of the type."""
-        return cls._backend or cls._platform
-
-    get_platform = get_backend
-
-    @classmethod
-    def get_global(cls, name: str) -> Any:
-        """Return the value that all resources of the type share."""
-        return cls._attribute(name).value
-
-    @classmethod
-    def set_global(cls, name: str, value: Any) -> None:
-        """Set the value that all resources of the type share, those that set their own excepted."""
-        cls._attribute(name).value = value
-
-    @classmethod
-    def _attribute(cls, name: str) -> Attribute:
-        try:
-            return cls._attributes[name]
-        except KeyError:
-            near = did_you_mean(name, cls._attributes)
-            raise UnknownAttributeError(f"{cls._rtype} has no attribute {name!r}{near}; see `nepi types {cls._rtype}`") from None
-
-    # The instance.
-
     deployment_group: int | None = None
     _current: ResourceState = ResourceState.NEW
     _conditions: dict[ResourceAction, list[tuple[Any, int, str | None]]] | None = None
     _when: list[tuple[ResourceAction, Condition]] | None = None
-    _own_attrs: dict[str, Attribute] | None = None
-    _own_trcs: dict[str, Trace] | None = None
     _failure: str = ""
     _name: str = ""
     _critical_change: bool = False
@@ -466,99 +343,11 @@ class ResourceManager(Logger):
         """Announce that the resource failed."""
         self.set_failed()
 
-    # Attributes and traces.
-
-    @property
-    def _attrs(self) -> dict[str, Attribute]:
-        """All attributes of this resource; made from the class's template at the first look, since most resources set few."""
-        own = self._own_attrs or {}
-        for name, template in self._attributes.items():
-            if name not in own:
-                own[name] = template.copy()
-        self._own_attrs = own
-        return own
-
-    @property
-    def _trcs(self) -> dict[str, Trace]:
-        """All traces of this resource, likewise."""
-        own = self._own_trcs or {}
-        for name, template in self._traces.items():
-            if name not in own:
-                own[name] = template.copy()
-        self._own_trcs = own
-        return own
-
-    def set(self, name: str, value: Any) -> None:
-        """Set an attribute. Type, range, allowed values and hook are enforced; flags bind users, not resource managers.
-
-        Raises:
-            UnknownAttributeError: there is no such attribute.
-            BadValueError: it cannot have this value.
-        """
-        own = self._own_attrs
-        attribute = own.get(name) if own is not None else None
-        if attribute is None:
-            attribute = self._attribute(name).copy()
-            attribute.value = value
-            if own is None:
-                own = self._own_attrs = {}
-            own[name] = attribute
-            return
-        attribute.value = value
-
-    def get(self, name: str) -> Any:
-        """Return the value of an attribute, in the attribute's own unit.
-
-        Raises:
-            UnknownAttributeError: there is no such attribute.
-        """
-        own = self._own_attrs
-        if own is not None and name in own:
-            return own[name].value
-        return self._attribute(name).value
-
-    def has_changed(self, name: str) -> bool:
-        """Whether the attribute differs from its default."""
-        own = self._own_attrs
-        return self._attribute(name).has_changed if own is None or name not in own else own[name].has_changed
-
-    def has_flag(self, name: str, flag: int) -> bool:
-        """Whether the attribute has all bits of `flag`."""
-        return self._attribute(name).has_flag(flag)
-
-    def has_attribute(self, name: str) -> bool:
-        """Whether there is an attribute of this name."""
-        return name in self._attributes
-
-    def values_set(self) -> dict[str, Any]:
-        """Return the attributes that were set, with their values."""
-        own = self._own_attrs
-        return {name: one.value for name, one in own.items() if one.has_changed} if own else {}
+    # Values and traces that need the run.
 
     def resolved(self, name: str) -> Any:
         """Return the value of an attribute, with a reference to another resource turned into its address by the plan."""
         return self.ec.planned_values(self._guid).get(name, self.get(name))
-
-    def enable_trace(self, name: str) -> None:
-        """Record a trace."""
-        self._trace_named(name).enabled = True
-
-    def trace_enabled(self, name: str) -> bool:
-        """Whether a trace is recorded."""
-        return self._trace_named(name).enabled
-
-    def _trace_named(self, name: str) -> Trace:
-        own = self._own_trcs
-        if own is None or name not in own:
-            try:
-                trace = self._traces[name].copy()
-            except KeyError:
-                near = did_you_mean(name, self._traces)
-                raise UnknownTraceError(f"{self._rtype} has no trace {name!r}{near}; see `nepi types {self._rtype}`") from None
-            if own is None:
-                own = self._own_trcs = {}
-            own[name] = trace
-        return own[name]
 
     def trace(self, name: str, attr: str = TraceAttr.ALL, block: int = 512, offset: int = 0) -> Any:
         """Return what a trace holds so far.
@@ -715,12 +504,6 @@ def seed_condition(group: Iterable[Any], state: int, time: str | None) -> Condit
     """Return the seed's (group, state, time) as a condition value."""
     condition = Reached(tuple(int(getattr(one, "guid", one)) for one in group), int(state), "at_least")
     return condition if time is None else condition + time
-
-
-def _common_attributes() -> dict[str, Attribute]:
-    critical = Attribute("critical", "A failure of this resource aborts the experiment.", Types.Bool, Flags.ExecReadOnly, True)
-    hard_release = Attribute("hardRelease", "Release also removes what later runs could use again.", Types.Bool, Flags.ExecReadOnly, False)
-    return {one.name: one for one in (critical, hard_release)}
 
 
 def _as_datetime(instant: datetime | float | None) -> datetime | None:
