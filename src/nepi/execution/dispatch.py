@@ -14,6 +14,7 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING, Final
 
 from nepi.engine import events as ev
+from nepi.engine.lifecycle import ORDERED
 from nepi.errors import ResourceError
 from nepi.execution.lanes import Lanes
 from nepi.execution.resource import ResourceManager
@@ -33,11 +34,11 @@ VERBS: Final = {
     ResourceAction.STOP: "stop",
     ResourceAction.RELEASE: "release",
 }
-_REACHED: Final = {
-    ResourceAction.DEPLOY: (ResourceState.READY, ResourceManager.set_ready),
-    ResourceAction.START: (ResourceState.STARTED, ResourceManager.set_started),
-    ResourceAction.STOP: (ResourceState.STOPPED, ResourceManager.set_stopped),
-    ResourceAction.RELEASE: (ResourceState.RELEASED, ResourceManager.set_released),
+_ANNOUNCE: Final = {
+    ResourceAction.DEPLOY: "set_ready",
+    ResourceAction.START: "set_started",
+    ResourceAction.STOP: "set_stopped",
+    ResourceAction.RELEASE: "set_released",
 }
 _BASE, _THREAD, _LOOP = range(3)
 
@@ -45,7 +46,7 @@ _BASE, _THREAD, _LOOP = range(3)
 class _Doing:
     """One action of one resource, from being ordered to having come back. Called on a worker thread, or awaited on a lane."""
 
-    __slots__ = ("action", "dispatcher", "following", "manager", "task", "unclaimed")
+    __slots__ = ("action", "cancelled", "dispatcher", "following", "manager", "task", "unclaimed")
 
     def __init__(self, dispatcher: Dispatcher, manager: ResourceManager, action: ResourceAction | None) -> None:
         self.dispatcher = dispatcher
@@ -54,6 +55,7 @@ class _Doing:
         self.task: asyncio.Task[None] | None = None
         self.following: list[ResourceAction] | None = None
         self.unclaimed = True
+        self.cancelled = False
 
     def claim(self) -> bool:
         """Return whether the caller is the first to claim the right to begin: a worker, or the loop that cancels before it."""
@@ -82,15 +84,29 @@ class _Doing:
         """The method's name."""
         return VERBS[self.action] if self.action is not None else "fail"
 
+    @property
+    def is_moot(self) -> bool:
+        """Whether the resource has moved on by itself since the action was ordered."""
+        current = self.manager._current
+        if self.action is None or self.action == ResourceAction.RELEASE:
+            return current == ResourceState.RELEASED
+        return current >= ResourceState.FINISHED
+
     def __call__(self) -> None:
         """Call a plain method, on a worker thread."""
         if not self.claim():
             return
         try:
-            getattr(self.manager, self.verb)()
+            if not self.is_moot:
+                getattr(self.manager, self.verb)()
+                self._fail_surely()
         except BaseException as error:
             self.dispatcher.raised(self, error)
         self.dispatcher.came_back(self)
+
+    def _fail_surely(self) -> None:
+        if self.action is None and self.manager._current < ResourceState.FAILED:
+            self.manager.set_failed()  # its own fail() did not
 
     async def run(self, task: asyncio.Task[None]) -> None:
         """Await an async method, on a lane, and announce the state that it leads to unless it did so itself."""
@@ -99,17 +115,26 @@ class _Doing:
         self.task = task
         before = self.manager._current
         try:
-            await getattr(self.manager, self.verb)()
-            if self.action is not None and self.manager._current == before:
-                _, announce = _REACHED[self.action]
-                announce(self.manager)
-        except asyncio.CancelledError:
-            raise
+            if not self.is_moot:
+                await getattr(self.manager, self.verb)()
+                self._fail_surely()
+                self._announce(before)
+        except asyncio.CancelledError as error:
+            if self.cancelled or self.dispatcher.closing:
+                raise
+            self.dispatcher.raised(self, error)  # something that it waits for was cancelled, not itself
         except BaseException as error:
             self.dispatcher.raised(self, error)
         finally:
             self.task = None
             self.dispatcher.came_back(self)
+
+
+    def _announce(self, before: ResourceState) -> None:
+        current = self.manager._current
+        on_its_way = self.action == ResourceAction.DEPLOY and current < ResourceState.READY
+        if self.action is not None and (current == before or on_its_way):
+            getattr(self.manager, _ANNOUNCE[self.action])()
 
 
 class Dispatcher:
@@ -127,6 +152,7 @@ class Dispatcher:
         self._on_abort = on_abort
         self._kinds: dict[type, tuple[int, ...]] = {}
         self._doing: dict[int, _Doing] = {}
+        self.closing = False
 
     def bind(self, runner: Runner) -> None:
         """Take the runner that gives the instructions; called once, by it."""
@@ -151,7 +177,8 @@ class Dispatcher:
             case ev.Fail(guid=guid, reason=reason):
                 self._fail(self.managers[guid], reason)
             case ev.Reset(guid=guid, state=state):
-                self.managers[guid]._current = state
+                if self.managers[guid]._current < ResourceState.FAILED:
+                    self.managers[guid]._current = state
             case ev.LeaveBehind(guid=guid, reason=reason):
                 self.left_behind[guid] = reason
                 self.managers[guid].set_released()
@@ -162,6 +189,7 @@ class Dispatcher:
 
     async def close(self) -> None:
         """End what is still going on, close what was opened for the run; threads end when their calls return."""
+        self.closing = True
         self._sampler.close()
         self._traces.close()
         await self._lanes.close()
@@ -181,8 +209,8 @@ class Dispatcher:
                 self._order(manager, action)
 
     def _call_base(self, manager: ResourceManager, action: ResourceAction) -> None:
-        _, announce = _REACHED[action]
-        announce(manager)
+        if (manager._current, action) in ORDERED:  # else it has moved on by itself, and the engine will hear of it
+            getattr(manager, _ANNOUNCE[action])()
 
     def _order(self, manager: ResourceManager, action: ResourceAction | None) -> None:
         busy = self._doing.get(manager.guid)
@@ -206,6 +234,9 @@ class Dispatcher:
     def raised(self, doing: _Doing, error: BaseException) -> None:
         """A method raised: tell the engine. From any thread."""
         manager = doing.manager
+        if doing.cancelled:
+            manager.debug(f"{doing.verb} was cancelled and then raised {error!r}")
+            return
         if isinstance(error, ResourceError):
             error.resource = error.resource or manager.name
             error.action = error.action or doing.verb
@@ -230,6 +261,8 @@ class Dispatcher:
         doing = self._doing.get(guid)
         if doing is None:
             return
+        doing.cancelled = True
+        doing.following = None
         if doing.claim():
             del self._doing[guid]
         elif doing.task is not None:

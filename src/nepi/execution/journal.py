@@ -44,7 +44,7 @@ class Journal:
         self._write(
             {
                 "n": self._count,
-                "t": round(now, 6),
+                "t": now,  # not rounded: a replay sees the same instants, to the last bit
                 "ev": [event_record(event) for event in events],
                 "do": [instruction_record(one) for one in decisions],
             }

@@ -219,7 +219,7 @@ class Runner(Logger):
     def _batch(self) -> int:
         events, calls, size = gather(self._inbox, BATCH)
         if events:
-            now = round(self.now, 6)  # as the journal keeps it, so that a replay sees the same instants
+            now = self.now
             decisions = self.engine.handle_all(events, now=now)
             if not self.journal_lost:
                 try:

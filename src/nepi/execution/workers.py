@@ -14,6 +14,8 @@ from queue import SimpleQueue
 from time import monotonic, process_time
 from typing import Any, Final
 
+from nepi.util.logger import Logger
+
 LOOK_EVERY_S: Final = 0.005
 """How often the supervisor looks while calls are waiting; never when none are."""
 
@@ -89,7 +91,10 @@ class Workers:
     def _work(self) -> None:
         get, made = self._calls.get, self._made
         while (call := get()) is not None:
-            call()
+            try:
+                call()
+            except BaseException as error:  # a callback of the user that says sys.exit(), say, ends itself only
+                Logger("workers").error(f"{call!r} raised {error!r}")
             next(made)  # one step of the interpreter: no increment is lost between threads
             del call
 
