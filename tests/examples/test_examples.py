@@ -1,0 +1,99 @@
+"""Each example is run as a user would, and what it prints is compared."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+EXAMPLES = Path(__file__).parents[2] / "examples"
+DEADLINE_S = 90
+
+
+def run(name: str, home: Path) -> str:
+    """Run an example in a home of its own; it must end well, and quietly on standard error."""
+    done = subprocess.run(
+        [sys.executable, "-W", "error", str(EXAMPLES / f"{name}.py")],
+        env={**os.environ, "NEPI_HOME": str(home)},
+        capture_output=True,
+        text=True,
+        timeout=DEADLINE_S,
+        check=False,
+    )
+    assert (done.returncode, done.stderr) == (0, "")
+    return done.stdout
+
+
+def summary_of(home: Path, experiment: str) -> dict[str, Any]:
+    (path,) = (home / "runs" / experiment).glob("*/summary.json")
+    found: dict[str, Any] = json.loads(path.read_text())
+    return found
+
+
+def test_every_example_has_a_test() -> None:
+    tested = set(re.findall(r'run\("(\w+)"', Path(__file__).read_text()))
+    assert {path.stem for path in EXAMPLES.glob("*.py")} == tested
+
+
+@pytest.mark.netns
+def test_first(tmp_path: Path) -> None:
+    match = re.fullmatch(r"(\d+\.\d\d) of 10 Mbit/s\n", run("first", tmp_path))
+    assert match is not None
+    assert float(match[1]) == pytest.approx(9.56, rel=0.1)
+
+
+@pytest.mark.netns
+@pytest.mark.slow
+def test_demo(tmp_path: Path) -> None:
+    assert run("demo", tmp_path) == ""
+    summary = summary_of(tmp_path, "demo")
+    assert (summary["outcome"], summary["failed"], summary["not_released"]) == ("finished", {}, [])
+    results = summary["results"]
+    assert results["download"]["throughput_bps"] == pytest.approx(19.13e6, rel=0.1)
+    assert results["upload-halved"]["throughput_bps"] == pytest.approx(9.56e6, rel=0.1)
+    assert results["ping-quiet"]["loss"] == 0
+    assert results["ping-quiet"]["rtt_avg_s"] < results["ping-busy"]["rtt_avg_s"]
+    asked = {(row["resource"], row["what"]): row["asked"] for row in summary["measured"]}
+    assert asked["download", "throughput"] == "20Mbit (at most 19.13Mbit of data)"
+    assert asked["upload-halved", "throughput"] == "10Mbit (at most 9.564Mbit of data)"
+
+
+def test_seed_style(tmp_path: Path) -> None:
+    assert run("seed_style", tmp_path) == "[0, 1, 2, 3, 4] FINISHED\n[0, 1, 2, 3, 4, 5, 6, 7, 8, 9] FINISHED\nTrue\n"
+
+
+@pytest.mark.netns
+def test_own_resource(tmp_path: Path) -> None:
+    assert run("own_resource", tmp_path) == "20 beacons captured\nbeacon-4 sent\nshortbeacon-5 sent\n"
+
+
+@pytest.mark.netns
+def test_conditions(tmp_path: Path) -> None:
+    assert run("conditions", tmp_path).splitlines() == [
+        "late came after early: True",
+        "it was 3",
+        "most have answered",
+        "after the cable was back: 1 of 1",
+    ]
+
+
+def test_failures(tmp_path: Path) -> None:
+    assert run("failures", tmp_path).splitlines() == [
+        "fragile: exited with status 3; solid finished: True",
+        "experiment failures-abort: important failed: start failed: no licence left",
+        "shaky finished at the third attempt: True",
+        "waited in vain: True",
+    ]
+
+
+@pytest.mark.netns
+def test_interactive(tmp_path: Path) -> None:
+    first, *others = run("interactive", tmp_path).splitlines()
+    assert re.fullmatch(r"1 packets transmitted, 1 received, 0% packet loss, time \d+ms", first)
+    assert others == ["c through b: 2 of 2", "['a: STARTED', 'b: STARTED', 'c: RELEASED']"]
