@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterable
 from typing import assert_never
 
 from nepi.engine import events as ev
+from nepi.engine.dropping import without_members
 from nepi.engine.explain import Explanation, explain
 from nepi.engine.gates import Gate, Gates, entered_strictly
 from nepi.engine.groups import Group
@@ -14,7 +15,6 @@ from nepi.engine.members import Member
 from nepi.engine.outbox import Outbox
 from nepi.engine.timers import Timers
 from nepi.errors import IllegalMoveError
-from nepi.model.conditions import members_of
 from nepi.model.states import ResourceAction, ResourceState
 
 DEPLOY, START, STOP, RELEASE = ResourceAction
@@ -183,8 +183,6 @@ class Engine:
     def _conditions_dropped(self, member: Member, action: ResourceAction, dropped: ev.Guids | None) -> None:
         kept = (member.conditions or {}).get(action, [])
         if dropped is not None:
-            from nepi.engine.dropping import without_members
-
             kept = [left for one in kept if (left := without_members(one, frozenset(dropped))) is not None]
         else:
             kept = []
@@ -508,13 +506,3 @@ class Engine:
 def _is_ahead(member: Member, action: ResourceAction) -> bool:
     """Whether a member may still come to an action: nobody fails for a stop that is not needed any more."""
     return member.state < _REACHED[action] or (member.state, action) in ORDERED
-
-
-def waits_on(engine: Engine, guid: int) -> set[int]:
-    """Return the members that the conditions of a resource speak of, for tests and tools."""
-    member = engine.members[guid]
-    found = {provider for provider, _ in member.needs}
-    for conditions in (member.conditions or {}).values():
-        for condition in conditions:
-            found.update(members_of(condition))
-    return found
