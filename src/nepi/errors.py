@@ -23,6 +23,7 @@ IllegalMoveError                ours: the engine was told something impossible; 
 
 from __future__ import annotations
 
+import shlex
 from collections.abc import Iterable, Sequence
 from difflib import get_close_matches
 
@@ -125,7 +126,7 @@ class CommandError(ResourceError):
         self.stderr = stderr
         how = "could not be run" if status is None else f"was killed by signal {-status}" if status < 0 else f"exited with status {status}"
         tail = stderr.strip()
-        message = f"command {' '.join(self.argv)!r} {how}" + (f":\n{tail}" if tail else "")
+        message = f"command {shlex.join(self.argv)!r} {how}" + (f":\n{tail}" if tail else "")
         super().__init__(message, resource=resource, action=action, backend=backend)
 
 
@@ -151,7 +152,7 @@ class IllegalMoveError(Exception):
 
 def did_you_mean(word: str, known: Iterable[str]) -> str:
     """Return " (did you mean 'x' or 'y'?)" for the names nearest to `word`, or ""."""
-    close = get_close_matches(word, list(known), n=3, cutoff=0.6)
+    close = get_close_matches(word, list(dict.fromkeys(known)), n=3, cutoff=0.6)
     if not close:
         return ""
     return " (did you mean " + " or ".join(repr(name) for name in close) + "?)"

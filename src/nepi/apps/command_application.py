@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import shlex
 import signal
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
@@ -207,4 +208,4 @@ class CommandApplication(ResourceManager):
         return f"{what}:\n{words}" if words else what
 
     def _command(self) -> str:
-        return f"command {' '.join(self.argv())!r}"
+        return f"command {shlex.join(self.argv())!r}"

@@ -64,10 +64,16 @@ def _resolve_peers(graph: Graph, peers: tuple[int, ...], table: dict[str, tuple[
 def _miss(graph: Graph, one: ResourceDescription, missing: list[Need]) -> None:
     graph.lacking.add(one.guid)
     for need in missing:
-        kind = short_name(need.kind)
+        kind = _known_as(graph, need.kind)
         article = "an" if kind[:1].lower() in "aeiou" else "a"
         rtype = short_name(one.rtype) if graph.specs[one.rtype].backend == graph.backend else one.rtype
         graph.mistake(one.guid, f"needs {article} {kind}: connect it to one, e.g. ec.add({rtype!r}, {kind.lower()})")
+
+
+def _known_as(graph: Graph, kind: str) -> str:
+    """Return what people call a kind: the type of this experiment that is one, where a class is needed that is no type itself."""
+    types = sorted(rtype for rtype, spec in graph.specs.items() if kind != rtype and spec.is_a(kind))
+    return short_name(kind if kind in graph.specs or not types else types[0])
 
 
 def short_name(kind: str) -> str:
