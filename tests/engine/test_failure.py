@@ -66,6 +66,15 @@ def test_a_failure_that_is_not_critical_does_not_abort() -> None:
     assert drive.engine.aborted is None
 
 
+def test_who_waits_for_a_resource_that_aborts_the_run_is_told_of_the_abort() -> None:
+    drive = drive_of(1, 2)
+    drive.wait(8, at_least(STARTED, 1))
+    drive.when(2, DEPLOY, at_least(STARTED, 1))
+    drive.deploy(2)
+    drive.wait(9, ended(1))
+    assert drive.enter(FAILED, 1) == [Abort("#1 failed", 1), Missed(8, "#1 failed"), Missed(9, "#1 failed")]
+
+
 def test_only_the_first_failure_aborts() -> None:
     drive = drive_of(1, 2)
     drive.enter(FAILED, 1)

@@ -346,6 +346,8 @@ class Engine:
         if member.doing is not None and state >= _REACHED[member.doing]:  # type: ignore[index]  # doing is an action's number
             member.doing = None
             member.attempts = 0
+        if state == FAILED:
+            self._has_failed(member)  # first, so that who waits for a resource that aborts the run is told of the abort
         if member.waiters or member.exit_waiters:
             self._gates.entered(member, self._now)
         if before < READY <= state and member.deploy_wanted:
@@ -354,9 +356,7 @@ class Engine:
             self._try(member, STOP)
         if member.repeaters:
             self._wake_repeaters(member)
-        if state == FAILED:
-            self._has_failed(member)
-        elif state == RELEASED:
+        if state == RELEASED:
             self._has_released(member)
 
     def _counted(self, member: Member) -> None:
