@@ -58,6 +58,11 @@ def test_announcements_of_several_states_are_taken_apart_in_order() -> None:
     assert entered(ev.Ticked()) == []
 
 
+def test_many_announcements_are_one_row_for_each_state() -> None:
+    guids = tuple(guid for guid in range(1, 11) for _ in range(2))
+    assert entered(ev.Announced(guids, (STARTED, FINISHED) * 10)) == [(STARTED, tuple(range(1, 11))), (FINISHED, tuple(range(1, 11)))]
+
+
 def test_names_are_shortened() -> None:
     assert shortened(["a", "b"], 2) == "a, b"
     assert shortened(["a", "b"], 100) == "a, b and 98 more"

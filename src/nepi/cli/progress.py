@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import threading
 import time
+from collections.abc import Iterable
 from dataclasses import dataclass, field
-from itertools import groupby
+from itertools import groupby, repeat
 from typing import TYPE_CHECKING, Final
 
 from nepi.engine import events as ev
@@ -74,9 +75,13 @@ class Progress:
         """See one batch."""
         with self._lock:
             for event in events:
-                for state, guids in entered(event):
-                    self._entered(now, state, guids)
                 match event:
+                    case ev.Entered(state=state, guids=guids):
+                        self._entered(now, zip(guids, repeat(state)))
+                        self._last = (now, state, guids)
+                    case ev.Announced(guids=guids, states=states):
+                        self._entered(now, zip(guids, states, strict=True))
+                        self._last = (now, states[-1], ev.entering(event, states[-1]))
                     case ev.Joined(guids=guids):
                         self._states |= dict.fromkeys(guids, ResourceState.NEW)
                         self._counts[ResourceState.NEW] += len(guids)
@@ -88,22 +93,21 @@ class Progress:
             for decision in decisions:
                 self._decided(decision)
 
-    def _entered(self, now: float, state: ResourceState, guids: ev.Guids) -> None:
-        states, doing = self._states, self._doing
-        for guid in guids:
-            self._counts[states.get(guid, ResourceState.NEW)] -= 1
+    def _entered(self, now: float, entries: Iterable[tuple[int, ResourceState]]) -> None:
+        states, counts, doing, running = self._states, self._counts, self._doing, self._running
+        for guid, state in entries:
+            counts[states.get(guid, ResourceState.NEW)] -= 1
+            counts[state] += 1
             states[guid] = state
             doing.pop(guid, None)
-        self._counts[state] += len(guids)
-        self._last = (now, state, guids)
-        if state == ResourceState.STARTED:
-            managers = [(guid, self.ec.get_resource(guid)) for guid in guids]
-            self._running |= {guid: now for guid, manager in managers if manager is not None and not manager.service}
-        elif state > ResourceState.STARTED and self._running:
-            for guid in guids:
-                self._running.pop(guid, None)
-        if state == ResourceState.FAILED:
-            self._failures |= {guid: self._reasons.get(guid, "") for guid in guids}
+            if state == ResourceState.STARTED:
+                manager = self.ec.get_resource(guid)
+                if manager is not None and not manager.service:
+                    running[guid] = now
+            elif state > ResourceState.STARTED:
+                running.pop(guid, None)
+                if state == ResourceState.FAILED:
+                    self._failures[guid] = self._reasons.get(guid, "")
 
     def _decided(self, decision: ev.Instruction) -> None:
         match decision:
@@ -143,13 +147,14 @@ class Progress:
 
 
 def entered(event: ev.Event) -> list[tuple[ResourceState, ev.Guids]]:
-    """Return the states that an event says were entered, with those who entered them, in order."""
+    """Return the states that an event says were entered, with those who entered them, in order; one row a state when there are many."""
     match event:
         case ev.Entered(state=state, guids=guids):
             return [(state, guids)]
         case ev.Announced(guids=guids, states=states):
             pairs = zip(states, guids, strict=True)
-            return [(state, tuple(guid for _, guid in group)) for state, group in groupby(pairs, key=lambda pair: pair[0])]
+            rows = [(state, tuple(guid for _, guid in group)) for state, group in groupby(pairs, key=lambda pair: pair[0])]
+            return rows if len(rows) <= SHOWN else [(state, ev.entering(event, state)) for state in dict.fromkeys(states)]
     return []
 
 
