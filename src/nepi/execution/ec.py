@@ -397,6 +397,8 @@ class ExperimentController(Describing):
     def run(self, deadline: str | float | None = None) -> None:
         """Deploy, wait until everything that ends by itself has ended, stop the services, release.
 
+        Where nothing ends by itself, the wait is for everything to be STARTED.
+
         Args:
             deadline: how long the wait may take.
 
@@ -406,8 +408,7 @@ class ExperimentController(Describing):
         """
         self.deploy()
         try:
-            ending = [guid for guid in self._deployed if not self.registry.managers[guid].service]
-            result = self._wait(Reached(tuple(ending), ResourceState.STOPPED, "ended"), deadline)
+            result = self._wait(self._done(), deadline)
             if result:
                 self._stop_services()
         except BaseException:
@@ -422,6 +423,13 @@ class ExperimentController(Describing):
         if self.left_behind:
             left = "; ".join(f"{self.registry.name_of(guid)}: {reason}" for guid, reason in self.left_behind.items())
             raise ExperimentError(f"experiment {self._exp_id} left something behind: {left}\n`nepi gc` gives it back")
+
+    def _done(self) -> Condition:
+        """Return when a run is over: everything that ends by itself has ended; where nothing does, everything is up."""
+        ending = [guid for guid in self._deployed if not self.registry.managers[guid].service]
+        if ending:
+            return Reached(tuple(ending), ResourceState.STOPPED, "ended")
+        return Reached(tuple(self._deployed), ResourceState.STARTED, "at_least")
 
     def _stop_services(self) -> None:
         services = tuple(

@@ -66,7 +66,7 @@ class ResourceFactory:
         for name in names:
             if name in cls._resource_types:
                 return cls._resource_types[name]
-        known = [*cls._resource_types, *(name.partition("::")[2] for name in cls._resource_types)]
+        known = dict.fromkeys([*cls._resource_types, *(name.partition("::")[2] for name in cls._resource_types)])
         near = did_you_mean(rtype, known)
         hint = "" if backend or "::" in rtype else "; a type without a backend needs ExperimentController(backend=...)"
         raise UnknownTypeError(f"there is no resource type {names[0]!r}{near}{hint}; `nepi types` lists them")
