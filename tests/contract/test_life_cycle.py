@@ -239,11 +239,16 @@ def test_two_experiments_with_the_same_names_run_side_by_side(backend: Backend, 
 
 def test_a_controller_that_is_used_as_a_context_releases_when_the_program_raises(backend: Backend, controller: MakeController) -> None:
     ec = controller()
-    with pytest.raises(ZeroDivisionError), ec:
-        resources = pair(backend, ec)
-        ec.deploy()
-        assert ec.wait_started(list(resources), SOON)
-        raise ZeroDivisionError
+
+    def program() -> None:
+        with ec:
+            resources = pair(backend, ec)
+            ec.deploy()
+            assert ec.wait_started(list(resources), SOON)
+            raise ZeroDivisionError
+
+    with pytest.raises(ZeroDivisionError):
+        program()
     assert {ec.state(one, hr=True) for one in ec.resources} == {"RELEASED"}
 
 

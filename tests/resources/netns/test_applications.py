@@ -2,17 +2,18 @@ from __future__ import annotations
 
 import re
 from pathlib import Path
+from typing import Any
 
 import pytest
 
-from nepi import ExperimentController, ExperimentError, Handle, TraceAttr
+from nepi import ExperimentController, ExperimentError, Handle, TraceAttr, trace_matches
 from nepi.errors import BadValueError, PlanError
 from tests.resources.netns.conftest import SOON, sh, up
 
 pytestmark = pytest.mark.netns
 
 
-def two(ec: ExperimentController, **values: object) -> tuple[Handle, Handle]:
+def two(ec: ExperimentController, **values: Any) -> tuple[Handle, Handle]:
     a, b = ec.add("Node", name="a"), ec.add("Node", name="b")
     ec.add("Link", a, b, **values)
     return a, b
@@ -21,7 +22,7 @@ def two(ec: ExperimentController, **values: object) -> tuple[Handle, Handle]:
 def test_a_ping_has_a_typed_result(ec: ExperimentController) -> None:
     a, b = two(ec)
     ping = ec.add("Ping", a, target=b, count=3, interval="10ms", name="ping")
-    assert ping.result is None
+    assert ping.measured() == []
     ec.run(deadline=SOON)
     result = ping.result
     assert (result.target, result.transmitted, result.received, result.loss, result.complete) == ("10.0.0.2", 3, 3, 0.0, True)
@@ -140,6 +141,7 @@ def test_an_application_that_is_started_again_adds_to_its_output(ec: ExperimentC
     a = ec.add("Node")
     app = ec.add("Application", a, command="echo again; exec sleep 600")
     up(ec)
+    assert ec.wait_for(trace_matches(app, "again"), SOON)
     app.stop()
     assert ec.wait_for(app.stopped, SOON)
     app.start()

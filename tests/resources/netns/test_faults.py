@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 
 from nepi import ExperimentController, ExperimentError, Handle, ResourceState
+from nepi.engine import events as ev
 from nepi.errors import ConnectError, UsageError
 from nepi.execution.ledger import Ledger, Row
 from nepi.execution.ledger_kinds import collect
@@ -73,7 +74,7 @@ def test_a_run_whose_agent_is_killed_ends_and_raises(controller: MakeController)
     app = ec.add("Application", a, command="sleep 600")
 
     class Killer:
-        def batch(self, now: float, events: list[object], decisions: list[object]) -> None:
+        def batch(self, now: float, events: list[ev.Event], decisions: list[ev.Instruction]) -> None:
             if app.start_time is not None:
                 agent_of(ec.run_dir).kill(0.0)
 

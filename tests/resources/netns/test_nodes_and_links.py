@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import json
+from typing import Any
 
 import pytest
 
@@ -11,7 +12,7 @@ from tests.resources.netns.conftest import SOON, reaches, sh, up, wait_gone
 pytestmark = pytest.mark.netns
 
 
-def two(ec: ExperimentController, **values: object) -> tuple[Handle, Handle, Handle]:
+def two(ec: ExperimentController, **values: Any) -> tuple[Handle, Handle, Handle]:
     a, b = ec.add("Node", name="a"), ec.add("Node", name="b")
     return a, b, ec.add("Link", a, b, name="link", **values)
 
@@ -19,7 +20,8 @@ def two(ec: ExperimentController, **values: object) -> tuple[Handle, Handle, Han
 def addresses(ec: ExperimentController, node: Handle | str) -> dict[str, list[str]]:
     found = json.loads(sh(ec, node, "ip -j address show"))
     return {
-        one["ifname"]: sorted(f"{info['local']}/{info['prefixlen']}" for info in one["addr_info"] if info["scope"] == "global") for one in found
+        one["ifname"]: sorted(f"{info['local']}/{info['prefixlen']}" for info in one["addr_info"] if info["scope"] == "global")
+        for one in found
     }
 
 

@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 
 from nepi import ExperimentController, ExperimentError, Handle
@@ -11,7 +13,7 @@ pytestmark = pytest.mark.netns
 TCP = tcp_share(1500)
 
 
-def two(ec: ExperimentController, **values: object) -> tuple[Handle, Handle, Handle]:
+def two(ec: ExperimentController, **values: Any) -> tuple[Handle, Handle, Handle]:
     a, b = ec.add("Node", name="a"), ec.add("Node", name="b")
     return a, b, ec.add("Link", a, b, name="link", **values)
 
