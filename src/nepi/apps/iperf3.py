@@ -6,7 +6,7 @@ import signal
 from typing import ClassVar
 
 from nepi.apps.asked import Asked, asked_of_links
-from nepi.apps.goodput import tcp_share, udp_share
+from nepi.apps.goodput import IP_HEADER_BYTES, TCP_HEADER_BYTES, tcp_share, udp_share
 from nepi.apps.iperf3_command import Iperf3ClientOptions, Iperf3ServerOptions, iperf3_client_argv, iperf3_server_argv
 from nepi.apps.iperf3_output import Iperf3Result, parse_iperf3, parse_iperf3_server
 from nepi.apps.tool_application import ToolApplication
@@ -112,7 +112,7 @@ class Iperf3Client(ToolApplication):
     def _share(self, asked: Asked) -> float:
         version = 6 if ":" in str(self.resolved("target")) else 4
         if self.get("udp"):
-            # iperf3 fills a packet of the way's MTU unless told otherwise.
-            room = asked.mtu_bytes - (28 if version == 4 else 48)
-            return udp_share(self.get("length") or room, asked.mtu_bytes, version=version)
+            # Unless told otherwise, iperf3 takes the segment size of its TCP control connection.
+            segment = asked.mtu_bytes - IP_HEADER_BYTES[version] - TCP_HEADER_BYTES
+            return udp_share(self.get("length") or segment, asked.mtu_bytes, version=version)
         return tcp_share(asked.mtu_bytes, version=version, mss_bytes=self.get("mss"))
