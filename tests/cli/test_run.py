@@ -1,15 +1,12 @@
 from __future__ import annotations
 
 import json
-import os
-import pty
-import subprocess
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
-from tests.cli.conftest import DEADLINE_S, NEPI, nepi, nepi_process, without_times
+from tests.cli.conftest import nepi, nepi_process
 
 Write = Callable[[str], Path]
 
@@ -233,24 +230,3 @@ def test_keep_leaves_the_run_up_and_says_how_to_end_it(small: Path) -> None:
     assert nepi("ps").out.splitlines()[1].split()[:2] == ["small/r1", "kept"]
     assert nepi("release", "small").out == "small/r1: nothing was left\n"
     assert "released" in nepi("ps", "--all").out
-
-
-def test_on_a_terminal_progress_is_drawn_and_taken_away_again(small: Path) -> None:
-    controller, terminal = pty.openpty()
-    with subprocess.Popen([*NEPI, "run", str(small)], stdin=terminal, stdout=terminal, stderr=terminal) as process:
-        os.close(terminal)
-        seen = b""
-        while True:
-            try:
-                data = os.read(controller, 65536)
-            except OSError:  # EIO: the other end is closed
-                break
-            if not data:
-                break
-            seen += data
-        assert process.wait(DEADLINE_S) == 0
-    os.close(controller)
-    text = seen.decode()
-    assert "\x1b[?25l" in text  # the cursor is hidden while lines are drawn anew
-    assert "\x1b[?25h" in text
-    assert "small/r1: finished, 7 resources" in without_times(text)

@@ -1,0 +1,119 @@
+"""`nepi run` on a terminal: a real one, as far as the program can tell."""
+
+from __future__ import annotations
+
+import os
+import pty
+import re
+import subprocess
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import pytest
+
+from tests.cli.conftest import DEADLINE_S, NEPI, nepi
+
+HIDE_CURSOR, SHOW_CURSOR = "\x1b[?25l", "\x1b[?25h"
+CTRL_C = b"\x03"
+
+
+class Terminal:
+    """What a user sees and types."""
+
+    def __init__(self, fd: int, process: subprocess.Popen[bytes]) -> None:
+        self._fd = fd
+        self._process = process
+        self.seen = ""
+
+    def wait_for(self, text: str) -> None:
+        """Wait until something has been shown."""
+        while text not in self.seen:
+            if not self._read():
+                pytest.fail(f"{text!r} was never shown:\n{self.seen}")
+
+    def type(self, keys: bytes) -> None:
+        """Press keys."""
+        os.write(self._fd, keys)
+
+    def end(self) -> int:
+        """Wait for the end; return the exit status."""
+        while self._read():
+            pass
+        return self._process.wait(DEADLINE_S)
+
+    def _read(self) -> bool:
+        try:
+            data = os.read(self._fd, 65536)
+        except OSError:  # EIO: nobody has the other end open any more
+            return False
+        self.seen += data.decode(errors="replace")
+        return bool(data)
+
+
+@contextmanager
+def on_a_terminal(*arguments: str | Path) -> Iterator[Terminal]:
+    """Run a command on a terminal of its own."""
+    ours, theirs = pty.openpty()
+    argv = [*NEPI, *(str(one) for one in arguments)]
+    with subprocess.Popen(argv, preexec_fn=lambda: os.login_tty(theirs), env={**os.environ, "TERM": "xterm"}) as process:
+        os.close(theirs)
+        guard = threading.Timer(DEADLINE_S, process.kill)
+        guard.start()
+        try:
+            yield Terminal(ours, process)
+        finally:
+            guard.cancel()
+            guard.join()
+            process.kill()
+            os.close(ours)
+
+
+def plain(text: str) -> str:
+    """Return a text without the terminal's commands."""
+    return re.sub(r"\x1b\[[0-9;?]*[A-Za-z]", "", text).replace("\r", "")
+
+
+def test_progress_is_drawn_and_taken_away_again(small: Path) -> None:
+    with on_a_terminal("run", small) as terminal:
+        assert terminal.end() == 0
+    assert terminal.seen.index(HIDE_CURSOR) < terminal.seen.index(SHOW_CURSOR)
+    assert "small/r1: finished, 7 resources\n" in plain(terminal.seen)
+
+
+def test_what_the_script_prints_stays_above_the_progress(small: Path) -> None:
+    small.write_text(small.read_text() + "\nprint('the script was here')\n")
+    with on_a_terminal("run", small) as terminal:
+        assert terminal.end() == 0
+    assert plain(terminal.seen).count("the script was here\n") == 1
+
+
+def test_ctrl_c_is_answered_and_gives_everything_back(long: Path) -> None:
+    with on_a_terminal("run", long) as terminal:
+        terminal.wait_for("STARTED")
+        terminal.type(CTRL_C)
+        assert terminal.end() == 130
+    assert "long/r1: aborted, 2 resources: interrupted by Ctrl-C\n" in plain(terminal.seen)
+    assert terminal.seen.rindex(SHOW_CURSOR) > terminal.seen.rindex(HIDE_CURSOR)
+
+
+def test_ctrl_c_twice_leaves_a_usable_terminal(long: Path) -> None:
+    long.write_text(long.read_text().replace('name="node"', 'name="node", releaseTime="1h"'))
+    with on_a_terminal("run", long) as terminal:
+        terminal.wait_for("STARTED")
+        terminal.type(CTRL_C)
+        terminal.wait_for("Once more to abandon it.")
+        terminal.type(CTRL_C)
+        assert terminal.end() == 130
+    assert plain(terminal.seen).endswith("Abandoned; what it made is still there. Give it back with: nepi gc long/r1\n")
+    assert terminal.seen.rindex(SHOW_CURSOR) > terminal.seen.rindex(HIDE_CURSOR)
+    assert nepi("gc").out == "long/r1: nothing was left\n"
+
+
+def test_tables_are_drawn_and_names_of_runs_are_never_cut(small: Path) -> None:
+    assert nepi("run", "-q", small).status == 0
+    with on_a_terminal("ps", "--all") as terminal:
+        assert terminal.end() == 0
+    assert "small/r1" in plain(terminal.seen)
+    assert "\x1b[" in terminal.seen
