@@ -277,6 +277,7 @@ class ExperimentController(Describing):
     def act(self, action: ResourceAction, *resources: Guid) -> None:
         """Order an action now, conditions aside; returns at once."""
         guids = tuple(self.resource(one).guid for one in resources)
+        self._refuse_when_over(action.name.lower())
         self._joined().runner.post(ev.ActionAsked(action, guids))
 
     def deploy(self, guids: Any = None, wait_all_ready: bool = True, group: int | None = None) -> int:
@@ -514,6 +515,7 @@ class ExperimentController(Describing):
         Returns:
             The task's id.
         """
+        self._refuse_when_over("schedule")
         return self._tasks.schedule(self._joined(), date, callback, track)
 
     def get_task(self, tid: int) -> Task | None:
