@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import gc
 import os
 import re
@@ -151,7 +152,11 @@ def open_files() -> list[tuple[str, str]]:
 
 def children() -> list[int]:
     """Return the children of this process, zombies included."""
-    return [int(pid) for path in Path("/proc/self/task").glob("*/children") for pid in path.read_text().split()]
+    found = []
+    for path in Path("/proc/self/task").glob("*/children"):
+        with contextlib.suppress(FileNotFoundError, ProcessLookupError):  # the thread has just ended
+            found += [int(pid) for pid in path.read_text().split()]
+    return found
 
 
 def session_processes() -> list[int]:
