@@ -37,8 +37,9 @@ bench: ## every benchmark under bench/, each prints a table and writes JSON
 	@tools/setup.sh dev tools
 	@set -e; for program in bench/[a-z]*.py; do echo "== $$program"; $(run)python "$$program"; done
 
-docs: ## the documentation as a site, in site/
+docs: ## the documentation as a site, in site/, with the pages that are written from the code
 	@tools/setup.sh dev
+	$(run)python tools/docs.py
 	$(run)mkdocs build --strict --quiet
 	@echo "Open site/index.html"
 
