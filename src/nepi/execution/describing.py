@@ -221,8 +221,11 @@ class Describing(Logger, ABC):
 
         Raises:
             BadValueError: no such policy.
+            UsageError: the resource is deployed.
         """
         manager = self.resource(resource)
+        if self.is_deployed(manager.guid):
+            raise UsageError(f"the policy of {manager.name} can be set before it is deployed only")
         if isinstance(policy, ev.Retry):
             self._retries[manager.guid] = policy
         elif policy in ("abort", "continue"):

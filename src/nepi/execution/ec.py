@@ -32,14 +32,14 @@ from nepi.execution.rundir import RunDir, checked_name, runs_home
 from nepi.execution.scheduler import Task
 from nepi.execution.sessions import Session
 from nepi.execution.setting import set_checked, set_now, takes_effect
-from nepi.execution.tasks import Tasks
+from nepi.execution.tasks import Tasks, own_method
 from nepi.execution.waits import WaitResult
 from nepi.model.commands import Completed
 from nepi.model.conditions import Condition, Reached, members_of
 from nepi.model.experiment import ExperimentDescription
 from nepi.model.states import ENDED, ResourceAction, ResourceState, ResourceState2str
 from nepi.plan.core import NETWORKS, plan
-from nepi.plan.result import Plan
+from nepi.plan.result import Plan, without
 from nepi.units import duration_s
 from nepi.util.timefuncs import tsformat
 
@@ -101,6 +101,7 @@ class ExperimentController(Describing):
         self._retries: dict[int, ev.Retry] = {}
         self._unjoined: dict[int, None] = {}
         self._unplanned: dict[int, None] = {}
+        self._untold: dict[int, None] = {}
         self._deployed: dict[int, None] = {}
         self._groups = 0
         self._plan = Plan()
@@ -213,9 +214,8 @@ class ExperimentController(Describing):
         manager = self.resource(guid)
         for name, value in values.items():
             manager.get_attribute(name).converted(value)
-        for member in members_of(condition):
-            self.resource(member)
-        runner = self._joined().runner
+        members = [self.resource(member).guid for member in members_of(condition)]
+        runner = self._joined((manager.guid, *members)).runner
 
         async def set_later() -> None:
             try:
@@ -278,7 +278,7 @@ class ExperimentController(Describing):
         """Order an action now, conditions aside; returns at once."""
         guids = tuple(self.resource(one).guid for one in resources)
         self._refuse_when_over(action.name.lower())
-        self._joined().runner.post(ev.ActionAsked(action, guids))
+        self._joined(guids).runner.post(ev.ActionAsked(action, guids))
 
     def deploy(self, guids: Any = None, wait_all_ready: bool = True, group: int | None = None) -> int:
         """Plan what is new, and deploy resources; returns at once.
@@ -305,6 +305,7 @@ class ExperimentController(Describing):
             if asked is not None and asked.planned is not None:
                 asked.planned(self)
             run = self._joined()
+            self._tell_plan(run)
             if group is None:
                 self._groups += 1
                 group = self._groups
@@ -332,22 +333,37 @@ class ExperimentController(Describing):
         catalogue = catalogue_of(managers)
         description = describe(self._exp_id, self.backend, managers, credentials=True)
         facts = facts_for(catalogue)
-        self._plan = plan(description, catalogue, facts, earlier=self._plan, networks=self._networks, checked=True)
+        earlier = without(self._plan, self._unplanned)
+        self._plan = plan(description, catalogue, facts, earlier=earlier, networks=self._networks, checked=True)
         self._description = without_credentials(description, catalogue)
+        self._untold.update(dict.fromkeys(sorted(self._plan.added)))
         self._unplanned.clear()
 
-    def _join(self) -> None:
-        """Tell the engine of the resources that it does not know yet, with what they need and wait for."""
+    def _tell_plan(self, run: Run) -> None:
+        """Tell the engine what the plan has decided since it was told last, and write the plan."""
+        for event in needed(self._plan.needs, self._untold):
+            run.runner.post(event)
+        self._untold.clear()
+        if self._description is not None:
+            description, self._description = self._description, None
+            run.write_description(description, self._plan)
+
+    def connected(self, *guids: int) -> None:
+        """Resources were connected: those that are not deployed yet are planned anew."""
+        if self._plan.needs:
+            self._unplanned.update(dict.fromkeys(guid for guid in guids if guid not in self._deployed))
+
+    def _join(self, guids: Iterable[int] | None = None) -> None:
+        """Tell the engine of resources that it does not know yet (of all by default), with what their actions wait for."""
         with self._lock:
             if not self._unjoined:
                 return
-            fresh = [self.registry.managers[guid] for guid in self._unjoined]
-            if self._unplanned:
-                self._make_plan()
-            self._unjoined = {}
+            fresh = [self.registry.managers[guid] for guid in (self._unjoined if guids is None else self._spoken_of(guids))]
+            for manager in fresh:
+                del self._unjoined[manager.guid]
             profiles = profiles_of(fresh, judged_here=not replaced(self._fm), retries=self._retries)
             runner = self._running().runner
-            for event in [*joined(profiles), *needed(self._plan.needs, profiles)]:
+            for event in joined(profiles):
                 runner.post(event)
             for manager in fresh:
                 if manager._conditions or manager._when:
@@ -355,8 +371,17 @@ class ExperimentController(Describing):
                         runner.post(ev.ConditionAdded(manager.guid, action, condition))
                 if manager._current != ResourceState.NEW:
                     runner.post((manager.guid, manager._current))
-            description, self._description = self._description or self.describe(), None
-            self._running().write_description(description, self._plan)
+
+    def _spoken_of(self, guids: Iterable[int]) -> list[int]:
+        """Return those of `guids`, and of those that their conditions speak of, that the engine does not know yet."""
+        found: dict[int, None] = {}
+        todo = [guid for guid in guids if guid in self._unjoined]
+        for guid in todo:
+            if guid not in found:
+                found[guid] = None
+                for _, condition in conditions_of(self.registry.managers[guid]):
+                    todo.extend(member for member in members_of(condition) if member in self._unjoined)
+        return list(found)
 
     def release(self, guids: Any = None) -> WaitResult:
         """Give resources back, and whatever needs them; by default everything. Blocks until it is done."""
@@ -475,7 +500,7 @@ class ExperimentController(Describing):
 
     async def until(self, condition: Condition, deadline: str | float | None = None) -> WaitResult:
         """Wait until a condition value is met, without blocking the loop that awaits this (a notebook's, for example)."""
-        runner = self._joined().runner
+        runner = self._joined(members_of(condition)).runner
         result: asyncio.Future[WaitResult] = asyncio.get_running_loop().create_future()
         waiting = result.get_loop()
 
@@ -495,7 +520,7 @@ class ExperimentController(Describing):
     def _wait(self, condition: Condition, deadline: str | float | None = None, *, survives_abort: bool = False) -> WaitResult:
         if self._state == ECState.TERMINATED:
             return WaitResult(False, "the experiment has been shut down")
-        runner = self._joined().runner
+        runner = self._joined(members_of(condition)).runner
         deadline_s = None if deadline is None else duration_s(deadline)
         return runner.wait(condition, deadline_s=deadline_s, survives_abort=survives_abort)
 
@@ -516,7 +541,9 @@ class ExperimentController(Describing):
             The task's id.
         """
         self._refuse_when_over("schedule")
-        return self._tasks.schedule(self._joined(), date, callback, track)
+        manager, _ = own_method(callback)
+        spoken_of = (manager.guid, *manager.connections) if manager is not None else ()
+        return self._tasks.schedule(self._joined(spoken_of), date, callback, track)
 
     def get_task(self, tid: int) -> Task | None:
         """Return a task that was scheduled with track=True, or None."""
@@ -529,7 +556,7 @@ class ExperimentController(Describing):
         run = self._run
         if run is not None:
             if self._unjoined and guid in self._unjoined:
-                self._join()
+                self._join((guid,))
             run.runner.post((guid, state))
 
     def failure_explained(self, guid: int, reason: str) -> None:
@@ -544,7 +571,7 @@ class ExperimentController(Describing):
     def condition_registered(self, guid: int, action: ResourceAction, condition: Condition) -> None:
         """A resource has got a condition; told to the engine now if it knows the resource, else when it joins."""
         if self._run is not None and guid not in self._unjoined:
-            self._join()
+            self._join(members_of(condition))
             self._run.runner.post(ev.ConditionAdded(guid, action, condition))
 
     def conditions_unregistered(self, guid: int, action: ResourceAction, members: tuple[int, ...]) -> None:
@@ -564,6 +591,10 @@ class ExperimentController(Describing):
     async def session(self, key: Hashable, open_: Callable[[], Awaitable[S]]) -> S:
         """Return something that the run's resources share, opened by the first who asks, closed at the end of the run."""
         return await self._running().dispatcher.sessions.get(key, open_)
+
+    def end_session(self, key: Hashable) -> asyncio.Task[None]:
+        """Close what the run's resources share, because nothing is left that needs it; the next who asks for it opens a new one."""
+        return self._running().dispatcher.sessions.end(key)
 
     def exec(self, node: Guid, argv: Iterable[str], *, deadline: str | float | None = None) -> Completed:
         """Run a command on a node to its end and return what it wrote.
@@ -604,10 +635,10 @@ class ExperimentController(Describing):
                 asked.began(self)
             return self._run
 
-    def _joined(self) -> Run:
-        """Return the run, whose engine knows of every resource."""
+    def _joined(self, guids: Iterable[int] | None = None) -> Run:
+        """Return the run, whose engine knows of these resources (of every one by default)."""
         run = self._begin()
-        self._join()
+        self._join(guids)
         return run
 
     def _running(self) -> Run:
@@ -619,8 +650,10 @@ class ExperimentController(Describing):
         self._unjoined[manager.guid] = self._unplanned[manager.guid] = None
 
     def _removed(self, manager: ResourceManager) -> None:
-        self._unjoined.pop(manager.guid, None)
-        self._unplanned.pop(manager.guid, None)
+        if self._run is not None and manager.guid not in self._unjoined:
+            self._run.runner.post((manager.guid, ResourceState.RELEASED))  # the engine knows it, and must not wait for it
+        for kept in (self._unjoined, self._unplanned, self._untold, self._deployed, self._retries):
+            kept.pop(manager.guid, None)
 
     def aborted(self, reason: str, guid: int | None) -> None:
         """The engine has aborted the run."""

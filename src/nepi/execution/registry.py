@@ -139,6 +139,7 @@ class Registry:
             one.unregister_connection(other.guid)
             other.unregister_connection(one.guid)
             raise BadConnectionError(f"{one.name} ({one.rtype()}) and {other.name} ({other.rtype()}) cannot be connected")
+        self._ec.connected(one.guid, other.guid)
 
 
 def listed(resources: Any) -> list[Any]:

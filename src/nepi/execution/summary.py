@@ -72,7 +72,7 @@ def result_record(manager: ResourceManager) -> Any:
 def measured_rows(manager: ResourceManager) -> list[dict[str, str]]:
     """Return the rows that a resource adds to the table of what was measured against what was asked."""
     measured = getattr(manager, "measured", None)
-    return [{"what": what, "asked": asked, "measured": value} for what, asked, value in (measured() if measured is not None else [])]
+    return [{"what": what, "asked": asked, "measured": value} for what, asked, value in (measured() if callable(measured) else [])]
 
 
 def _name(ec: ExperimentController, guid: int) -> str:

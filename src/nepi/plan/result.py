@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass, field
+from collections.abc import Container, Mapping
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from nepi.errors import BadValueError
@@ -92,6 +92,18 @@ class Plan:
             return _from_record(record)
         except (KeyError, TypeError, ValueError, AttributeError) as error:
             raise BadValueError(f"damaged plan: {error!r}") from None
+
+
+def without(plan: Plan, guids: Container[int]) -> Plan:
+    """Return a plan that has decided nothing of these resources, so that they are planned anew."""
+    if not any(guid in guids for guid in plan.needs):
+        return plan
+    return replace(
+        plan,
+        order=tuple(guid for guid in plan.order if guid not in guids),
+        needs={guid: needs for guid, needs in plan.needs.items() if guid not in guids},
+        values={guid: values for guid, values in plan.values.items() if guid not in guids},
+    )
 
 
 def _from_record(record: dict[str, Any]) -> Plan:
