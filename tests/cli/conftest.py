@@ -81,11 +81,18 @@ class Running:
         return Said(self.process.returncode, out, "".join(self.lines) + err)
 
 
+def heed_signals() -> None:
+    """Undo what a shell does to programs in the background: they ignore Ctrl-C, and so would all that they start."""
+    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+        signal.signal(number, signal.SIG_DFL)
+
+
 @contextmanager
 def started(*arguments: str | Path) -> Iterator[Running]:
     """Start a command; whatever happens, it is not running afterwards."""
     argv = [*NEPI, *(str(one) for one in arguments)]
-    with subprocess.Popen(argv, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as process:
+    pipe = subprocess.PIPE
+    with subprocess.Popen(argv, stdin=subprocess.DEVNULL, stdout=pipe, stderr=pipe, text=True, preexec_fn=heed_signals) as process:
         guard = threading.Timer(DEADLINE_S, process.kill)
         guard.start()
         try:

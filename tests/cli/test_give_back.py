@@ -66,7 +66,7 @@ def test_live_runs_are_never_touched(long: Path, home: Path, tmp_path: Path) -> 
             said = nepi(command, "long")
             assert said.status == 2
             assert said.err == (
-                f"nepi: {command}: run long/r1 is live; end it with Ctrl-C where it runs, or with: kill -INT {running.process.pid}\n"
+                f"nepi: {command}: run long/r1 is live; end it with Ctrl-C where it runs, or with: kill {running.process.pid}\n"
             )
         assert nepi("runs", "rm", "long").status == 1
     assert (tmp_path / "needed").exists()

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import json
 import signal
+import subprocess
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
-from tests.cli.conftest import nepi, started
+from tests.cli.conftest import NEPI, heed_signals, nepi, started
 
 
 @pytest.mark.parametrize(("number", "status", "word"), [(signal.SIGINT, 130, "Ctrl-C"), (signal.SIGTERM, 143, "SIGTERM")])
@@ -81,6 +82,21 @@ def test_a_signal_during_the_release_does_not_tear_it_and_nothing_new_begins(scr
     assert said.status == 130
     assert json.loads((home / "e" / "r1" / "summary.json").read_text())["outcome"] == "finished"
     assert not (home / "e" / "r2").exists()
+
+
+def test_a_signal_that_the_parent_ignores_stays_ignored(script: Callable[[str], Path]) -> None:
+    path = script(
+        """
+        import os, signal
+        with ExperimentController("e", backend="dummy", run_id="r") as ec:
+            ec.add("Node", name="node")
+            ec.deploy()
+            print(signal.getsignal(signal.SIGHUP).name, callable(signal.getsignal(signal.SIGTERM)))
+        """
+    )
+    argv = ["sh", "-c", "trap '' HUP; exec \"$@\"", "sh", *NEPI, "run", "-q", str(path)]
+    done = subprocess.run(argv, capture_output=True, text=True, preexec_fn=heed_signals, check=True)
+    assert done.stdout == "SIG_IGN True\n"
 
 
 def test_following_ends_with_the_run_and_a_killed_run_too(long: Path) -> None:

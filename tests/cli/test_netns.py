@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import signal
-from collections.abc import Callable
+from collections.abc import Callable, Generator
 from pathlib import Path
 
 import pytest
@@ -20,6 +20,14 @@ with ExperimentController("pinged", backend="netns", run_id="r1") as ec:
     ping = ec.add("Ping", a, name="ping", target=b, count=COUNT, interval="200ms")
     ec.run()
 """
+
+
+@pytest.fixture(autouse=True)
+def all_given_back(home: Path) -> Generator[None]:
+    """Leave nothing, also when a test fails in its middle."""
+    yield
+    for run in json.loads(nepi("ps", "--json").out):
+        nepi("gc", run["run"])
 
 
 @pytest.fixture

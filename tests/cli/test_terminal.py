@@ -13,7 +13,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.cli.conftest import DEADLINE_S, NEPI, nepi
+from tests.cli.conftest import DEADLINE_S, NEPI, heed_signals, nepi
 
 HIDE_CURSOR, SHOW_CURSOR = "\x1b[?25l", "\x1b[?25h"
 CTRL_C = b"\x03"
@@ -57,7 +57,12 @@ def on_a_terminal(*arguments: str | Path) -> Iterator[Terminal]:
     """Run a command on a terminal of its own."""
     ours, theirs = pty.openpty()
     argv = [*NEPI, *(str(one) for one in arguments)]
-    with subprocess.Popen(argv, preexec_fn=lambda: os.login_tty(theirs), env={**os.environ, "TERM": "xterm"}) as process:
+
+    def begin() -> None:
+        heed_signals()
+        os.login_tty(theirs)
+
+    with subprocess.Popen(argv, preexec_fn=begin, env={**os.environ, "TERM": "xterm"}) as process:
         os.close(theirs)
         guard = threading.Timer(DEADLINE_S, process.kill)
         guard.start()

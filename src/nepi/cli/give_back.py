@@ -127,7 +127,7 @@ def _not_live(run: Run, verb: str) -> Run:
 
     if run.state == RunState.RUNNING:
         pid = run.controller_pid
-        raise UsageError(f"{verb}: run {run.name} is live; end it with Ctrl-C where it runs, or with: kill -INT {pid}")
+        raise UsageError(f"{verb}: run {run.name} is live; end it with Ctrl-C where it runs, or with: kill {pid}")
     if run.state == RunState.ELSEWHERE:
         raise UsageError(f"{verb}: run {run.name} is one of machine {run.host}; do it there")
     return run
