@@ -23,7 +23,7 @@ from nepi.execution.trace import Trace
 from nepi.hosts.port import Exit, Process
 from nepi.hosts.roles import HostNode
 from nepi.model.experiment import ResourceDescription
-from nepi.model.states import ResourceState
+from nepi.model.states import ResourceAction, ResourceState
 from nepi.model.typespec import Check, Role
 from nepi.units import format_duration
 
@@ -47,6 +47,7 @@ class CommandApplication(ResourceManager):
     needs: ClassVar = {HostNode: ResourceState.READY}
     role: ClassVar[Role] = "application"
     check: ClassVar[Check | None] = staticmethod(check_command)
+    deadlines: ClassVar = {ResourceAction.RELEASE: 180.0}  # longer than the longest grace, twice, and the tear-down
     stop_signal: ClassVar[signal.Signals] = signal.SIGTERM
     """Sent first when it is stopped; TERM and KILL follow."""
 
@@ -54,7 +55,7 @@ class CommandApplication(ResourceManager):
     splitStderr = Attribute.boolean(True, help="Keep stderr apart from stdout; else both are in stdout.", flags=Flags.Design)
     expectedStatus = Attribute.string("0", help="Exit statuses that are no failure: 0, or 0,1 or any; -9 is signal 9.", flags=Flags.Design)
     startDeadline = Attribute.duration("30s", help="Time in which it must have started; a server, in which it must accept.")
-    grace = Attribute.duration("5s", help="Time that it gets to end when it is stopped, before it is killed.")
+    grace = Attribute.duration("5s", help="Time that it gets to end when it is stopped, before it is killed.", range=(0, 60))
     tearDown = Attribute.string(help="Command that is run on the same host when it is released.", flags=Flags.Design)
     stdout = Trace("stdout", "Standard output.", enabled=True)
     stderr = Trace("stderr", "Standard error.", enabled=True)
@@ -138,10 +139,13 @@ class CommandApplication(ResourceManager):
         exit_ = await process.wait()
         if self._stopping or self.process is not process:
             return
-        self.note_end()
         if exit_.status is not None:
             self.ec.exited(self.guid, exit_.status)
-        reason = self.failure_of(exit_)
+        try:
+            self.note_end()
+            reason = self.failure_of(exit_)
+        except Exception as error:  # of a subclass; nobody awaits this task, and without a state the run would wait for ever
+            reason = f"{self._command()} ended, and how cannot be told: {type(error).__name__}: {error}"
         if reason:
             self.explain_failure(reason)
             self.fail()
