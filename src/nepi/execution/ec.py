@@ -541,9 +541,11 @@ class ExperimentController(Describing):
             The task's id.
         """
         self._refuse_when_over("schedule")
-        manager, _ = own_method(callback)
-        spoken_of = (manager.guid, *manager.connections) if manager is not None else ()
-        return self._tasks.schedule(self._joined(spoken_of), date, callback, track)
+        run = self._begin()
+        if self._unjoined:
+            manager, _ = own_method(callback)
+            self._join((manager.guid, *manager.connections) if manager is not None else ())
+        return self._tasks.schedule(run, date, callback, track)
 
     def get_task(self, tid: int) -> Task | None:
         """Return a task that was scheduled with track=True, or None."""
@@ -624,6 +626,8 @@ class ExperimentController(Describing):
 
     def _begin(self) -> Run:
         """Return the run; make its folder and start its runner, the first time."""
+        if self._run is not None:
+            return self._run
         with self._lock:
             if self._run is not None:
                 return self._run
