@@ -107,6 +107,7 @@ class ExperimentController(Describing):
         self._plan = Plan()
         self._description: ExperimentDescription | None = None
         self._run: Run | None = None
+        self._changes: list[tuple[ResourceManager, Condition, Mapping[str, Any]]] = []
         self._tasks = Tasks()
         self._state = ECState.RUNNING
         self._abort_reason: str | None = None
@@ -214,8 +215,16 @@ class ExperimentController(Describing):
         manager = self.resource(guid)
         for name, value in values.items():
             manager.get_attribute(name).converted(value)
-        members = [self.resource(member).guid for member in members_of(condition)]
-        runner = self._joined((manager.guid, *members)).runner
+        for member in members_of(condition):
+            self.resource(member)
+        with self._lock:
+            if self._run is None:
+                self._changes.append((manager, condition, values))  # a description only; it takes effect with the first deploy
+                return
+        self._watch_change(manager, condition, values)
+
+    def _watch_change(self, manager: ResourceManager, condition: Condition, values: Mapping[str, Any]) -> None:
+        runner = self._joined((manager.guid, *members_of(condition))).runner
 
         async def set_later() -> None:
             try:
@@ -314,6 +323,9 @@ class ExperimentController(Describing):
                 self.registry.managers[guid].deployment_group = group
                 self._deployed[guid] = None
             run.runner.post(ev.DeployAsked(group, tuple(wanted), wait_all_ready))
+            changes, self._changes = self._changes, []
+            for manager, condition, values in changes:
+                self._watch_change(manager, condition, values)
             return group
 
     def check(self) -> Plan:
@@ -437,8 +449,11 @@ class ExperimentController(Describing):
             result = self._wait(self._done(), deadline)
             if result:
                 self._stop_services()
-        except BaseException:
+            elif not self.abort:
+                self.abort_run(result.reason)
+        except BaseException as error:
             with contextlib.suppress(KeyboardInterrupt):
+                self._abort_because_of(error)
                 self.shutdown()
             raise
         self.shutdown()
@@ -471,6 +486,13 @@ class ExperimentController(Describing):
     def abort_run(self, reason: str) -> None:
         """End the run early: nothing new is started, every wait ends at once with `reason`."""
         self._begin().runner.post(ev.AbortAsked(reason))
+
+    def _abort_because_of(self, error: BaseException) -> None:
+        """Let the record of a run that an exception ends early say so; a script that just exits has ended well."""
+        if self._run is None or self._state == ECState.TERMINATED or self.abort or (isinstance(error, SystemExit) and not error.code):
+            return
+        what = "interrupted" if isinstance(error, KeyboardInterrupt) else f"the program raised {type(error).__name__}: {error}".rstrip(": ")
+        self.abort_run(what)
 
     # Waiting.
 
@@ -626,8 +648,9 @@ class ExperimentController(Describing):
 
     def _begin(self) -> Run:
         """Return the run; make its folder and start its runner, the first time."""
-        if self._run is not None:
-            return self._run
+        run = self._run
+        if run is not None:
+            return run
         with self._lock:
             if self._run is not None:
                 return self._run
@@ -685,13 +708,15 @@ class ExperimentController(Describing):
         return self
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+        if error is not None:
+            self._abort_because_of(error)
         self.shutdown()
 
     async def __aenter__(self) -> Self:
         return self
 
     async def __aexit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
-        await asyncio.to_thread(self.shutdown)
+        await asyncio.to_thread(self.__exit__, kind, error, trace)
 
 
 def _settle(future: asyncio.Future[WaitResult], outcome: WaitResult) -> None:
