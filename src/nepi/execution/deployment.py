@@ -30,7 +30,7 @@ def _described(manager: ResourceManager, credentials: bool) -> ResourceDescripti
         manager.name,
         _values(manager, credentials) if own else {},
         tuple(sorted(connections)) if len(connections) > 1 else tuple(connections),
-        tuple(conditions_of(manager)) if manager._conditions or manager._when else (),
+        tuple(conditions_of(manager)) if manager._own_conditions or manager._when else (),
         tuple([name for name, trace in traces.items() if trace.enabled]) if traces else (),
     )
 
@@ -61,8 +61,8 @@ def without_credentials(description: ExperimentDescription, catalogue: Mapping[s
 def conditions_of(manager: ResourceManager) -> list[tuple[ResourceAction, Condition]]:
     """Return all conditions of a resource, the seed's first."""
     found: list[tuple[ResourceAction, Condition]] = []
-    for action, conditions in (manager._conditions or {}).items():
-        found += [(action, seed_condition(group, state, time)) for group, state, time in conditions if group]
+    for action, conditions in list((manager._own_conditions or {}).items()):
+        found += [(action, seed_condition(group, state, time)) for group, state, time in list(conditions) if group]
     return found + (manager._when or [])
 
 

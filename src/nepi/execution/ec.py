@@ -378,7 +378,7 @@ class ExperimentController(Describing):
             for event in joined(profiles):
                 runner.post(event)
             for manager in fresh:
-                if manager._conditions or manager._when:
+                if manager._own_conditions or manager._when:
                     for action, condition in conditions_of(manager):
                         runner.post(ev.ConditionAdded(manager.guid, action, condition))
                 if manager._current != ResourceState.NEW:

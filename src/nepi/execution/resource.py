@@ -13,7 +13,7 @@ import weakref
 from collections.abc import Callable, Iterable, Mapping
 from datetime import datetime
 from time import time
-from typing import TYPE_CHECKING, Any, ClassVar, ParamSpec, TypeVar, overload
+from typing import TYPE_CHECKING, Any, ClassVar, Final, ParamSpec, TypeVar, overload
 
 from nepi.errors import BadConnectionError, UsageError
 from nepi.execution.factory import ResourceFactory, find_types, populate_factory
@@ -94,6 +94,22 @@ def failtrap(func: Callable[P, R]) -> Callable[P, R]:
     return wrapped_async if inspect.iscoroutinefunction(func) else wrapped  # type: ignore[return-value]  # R is its coroutine
 
 
+class _Instant:
+    """When a state was entered: a date for who reads it, kept as seconds, because there are many and few are read."""
+
+    __slots__ = ("_key",)
+
+    def __set_name__(self, owner: type, name: str) -> None:
+        self._key = name
+
+    def __get__(self, manager: object, owner: type | None = None) -> datetime | None:
+        instant: datetime | float | None = None if manager is None else manager.__dict__.get(self._key)
+        return datetime.fromtimestamp(instant) if isinstance(instant, float) else instant
+
+    def __set__(self, manager: object, instant: datetime | None) -> None:
+        manager.__dict__[self._key] = instant
+
+
 class ResourceManager(Template):
     """Base of all resource managers.
 
@@ -125,19 +141,19 @@ class ResourceManager(Template):
 
     deployment_group: int | None = None
     _current: ResourceState = ResourceState.NEW
-    _conditions: dict[ResourceAction, list[tuple[Any, int, str | None]]] | None = None
+    _own_conditions: dict[ResourceAction, list[tuple[Any, int, str | None]]] | None = None
     _when: list[tuple[ResourceAction, Condition]] | None = None
     _failure: str = ""
     _name: str = ""
     _critical_change: bool = False
-    _start_time: datetime | float | None = None
-    _stop_time: datetime | float | None = None
-    _discover_time: datetime | float | None = None
-    _provision_time: datetime | float | None = None
-    _ready_time: datetime | float | None = None
-    _release_time: datetime | float | None = None
-    _finish_time: datetime | float | None = None
-    _failed_time: datetime | float | None = None
+    _start_time = _Instant()
+    _stop_time = _Instant()
+    _discover_time = _Instant()
+    _provision_time = _Instant()
+    _ready_time = _Instant()
+    _release_time = _Instant()
+    _finish_time = _Instant()
+    _failed_time = _Instant()
 
     def __init__(self, ec: ExperimentController, guid: int) -> None:
         self._component = self._rtype
@@ -171,9 +187,11 @@ class ResourceManager(Template):
     @property
     def conditions(self) -> dict[ResourceAction, list[tuple[Any, int, str | None]]]:
         """The seed's conditions: by action, a list of (group, state, time)."""
-        if self._conditions is None:
-            self._conditions = {}
-        return self._conditions
+        if self._own_conditions is None:
+            self._own_conditions = {}
+        return self._own_conditions
+
+    _conditions = conditions
 
     @property
     def reschedule_delay(self) -> str:
@@ -183,42 +201,42 @@ class ResourceManager(Template):
     @property
     def start_time(self) -> datetime | None:
         """When it was started."""
-        return _as_datetime(self._start_time)
+        return self._start_time
 
     @property
     def stop_time(self) -> datetime | None:
         """When it was stopped."""
-        return _as_datetime(self._stop_time)
+        return self._stop_time
 
     @property
     def discover_time(self) -> datetime | None:
         """When it was discovered."""
-        return _as_datetime(self._discover_time)
+        return self._discover_time
 
     @property
     def provision_time(self) -> datetime | None:
         """When it was provisioned."""
-        return _as_datetime(self._provision_time)
+        return self._provision_time
 
     @property
     def ready_time(self) -> datetime | None:
         """When its deployment was done."""
-        return _as_datetime(self._ready_time)
+        return self._ready_time
 
     @property
     def release_time(self) -> datetime | None:
         """When it was given back."""
-        return _as_datetime(self._release_time)
+        return self._release_time
 
     @property
     def finish_time(self) -> datetime | None:
         """When it ended by itself."""
-        return _as_datetime(self._finish_time)
+        return self._finish_time
 
     @property
     def failed_time(self) -> datetime | None:
         """When it failed."""
-        return _as_datetime(self._failed_time)
+        return self._failed_time
 
     @property
     def failure(self) -> str:
@@ -254,7 +272,10 @@ class ResourceManager(Template):
         """Announce a state and keep the time of it in the attribute `state_time_attr`. Nothing leaves RELEASED."""
         if self._current == ResourceState.RELEASED:
             return
-        self.__dict__[state_time_attr] = time()
+        if state_time_attr in _INSTANTS:
+            self.__dict__[state_time_attr] = time()
+        else:
+            setattr(self, state_time_attr, tnow())
         self._current = state
         ec = self._ec()
         if ec is not None:
@@ -506,8 +527,6 @@ def seed_condition(group: Iterable[Any], state: int, time: str | None) -> Condit
     return condition if time is None else condition + time
 
 
-def _as_datetime(instant: datetime | float | None) -> datetime | None:
-    return datetime.fromtimestamp(instant) if isinstance(instant, float) else instant
-
+_INSTANTS: Final = frozenset(name for name, value in vars(ResourceManager).items() if isinstance(value, _Instant))
 
 ResourceManager._clsinit()

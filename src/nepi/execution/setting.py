@@ -25,7 +25,7 @@ def set_checked(ec: ExperimentController, manager: ResourceManager, name: str, v
         UnknownAttributeError: there is no such attribute.
         BadValueError: it cannot have this value, or cannot be set by users, or not any more.
     """
-    flags = manager._attribute(name).flags
+    flags = manager._present(name).flags
     if flags:
         if flags & _NEVER:
             raise BadValueError(f"attribute {name!r} of {manager.name} ({manager.rtype()}) can be read only; the resource sets it")

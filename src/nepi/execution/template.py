@@ -7,13 +7,15 @@ from __future__ import annotations
 
 import copy
 from collections.abc import Iterable
-from typing import Any, ClassVar
+from typing import Any, ClassVar, TypeVar
 
 from nepi.errors import UnknownAttributeError, UnknownTraceError, did_you_mean
 from nepi.execution.attribute import Attribute, Flags, Types
 from nepi.execution.factory import ResourceFactory
 from nepi.execution.trace import Trace
 from nepi.util.logger import Logger
+
+D = TypeVar("D", Attribute, Trace)
 
 
 class Template(Logger):
@@ -24,7 +26,9 @@ class Template(Logger):
     _traces: ClassVar[dict[str, Trace]] = {}
     _help: ClassVar[str | None] = None
     _backend: ClassVar[str | None] = None
+    _backend_type: ClassVar[str | None] = None
     _platform: ClassVar[str | None] = None
+    _registrars: ClassVar[tuple[Any, Any]] = (None, None)
     _aliases: ClassVar[tuple[str, ...]] = ()
     _own_attrs: dict[str, Attribute] | None = None
     _own_trcs: dict[str, Trace] | None = None
@@ -52,7 +56,12 @@ class Template(Logger):
 
     @classmethod
     def _remove_attribute(cls, name: str) -> None:
-        """Remove an attribute that was inherited."""
+        """Remove an attribute that was inherited.
+
+        Raises:
+            UnknownAttributeError: there is none of this name.
+        """
+        cls._attribute(name)
         del cls._attributes[name]
 
     @classmethod
@@ -62,7 +71,12 @@ class Template(Logger):
 
     @classmethod
     def _remove_trace(cls, name: str) -> None:
-        """Remove a trace that was inherited."""
+        """Remove a trace that was inherited.
+
+        Raises:
+            UnknownTraceError: there is none of this name.
+        """
+        cls._trace(name)
         del cls._traces[name]
 
     @classmethod
@@ -75,17 +89,24 @@ class Template(Logger):
 
     @classmethod
     def _clsinit(cls) -> None:
-        cls._attributes = _common_attributes()
-        cls._register_attributes()
-        cls._traces = {}
-        cls._register_traces()
+        cls._attributes = {**_common_attributes(), **_declared(cls, Attribute)}
+        cls._traces = _declared(cls, Trace)
+        cls._register((None, None))
 
     @classmethod
     def _clsinit_copy(cls) -> None:
         cls._attributes = copy.deepcopy(cls._attributes)
-        cls._register_attributes()
         cls._traces = copy.deepcopy(cls._traces)
-        cls._register_traces()
+        cls._register(cls._registrars)
+
+    @classmethod
+    def _register(cls, done: tuple[Any, Any]) -> None:
+        """Call the class's `_register_*`, unless they are the parent's, whose work was copied: it may have removed something."""
+        cls._registrars = (cls._register_attributes.__func__, cls._register_traces.__func__)  # type: ignore[attr-defined]  # class methods
+        if cls._registrars[0] is not done[0]:
+            cls._register_attributes()
+        if cls._registrars[1] is not done[1]:
+            cls._register_traces()
 
     @classmethod
     def rtype(cls) -> str:
@@ -117,7 +138,7 @@ class Template(Logger):
     @classmethod
     def get_backend(cls) -> str | None:
         """Return the backend ("netns", "dummy", ...) of the type."""
-        return cls._backend or cls._platform
+        return cls._backend or cls._backend_type or cls._platform
 
     get_platform = get_backend
 
@@ -138,6 +159,14 @@ class Template(Logger):
         except KeyError:
             near = did_you_mean(name, cls._attributes)
             raise UnknownAttributeError(f"{cls._rtype} has no attribute {name!r}{near}; see `nepi types {cls._rtype}`") from None
+
+    @classmethod
+    def _trace(cls, name: str) -> Trace:
+        try:
+            return cls._traces[name]
+        except KeyError:
+            near = did_you_mean(name, cls._traces)
+            raise UnknownTraceError(f"{cls._rtype} has no trace {name!r}{near}; see `nepi types {cls._rtype}`") from None
 
     # A resource's own values.
 
@@ -192,21 +221,26 @@ class Template(Logger):
 
     def has_changed(self, name: str) -> bool:
         """Whether the attribute differs from its default."""
-        own = self._own_attrs
-        return self._attribute(name).has_changed if own is None or name not in own else own[name].has_changed
+        return self._present(name).has_changed
 
     def has_flag(self, name: str, flag: int) -> bool:
         """Whether the attribute has all bits of `flag`."""
-        return self._attribute(name).has_flag(flag)
+        return self._present(name).has_flag(flag)
 
     def has_attribute(self, name: str) -> bool:
         """Whether there is an attribute of this name."""
-        return name in self._attributes
+        return name in self._attributes or (self._own_attrs is not None and name in self._own_attrs)
+
+    def _present(self, name: str) -> Attribute:
+        """Return the attribute as it is now: this resource's copy if it has one (or one that the type has not), else the type's."""
+        own = self._own_attrs
+        return own[name] if own is not None and name in own else self._attribute(name)
 
     def values_set(self) -> dict[str, Any]:
         """Return the attributes that were set, with their values."""
         own = self._own_attrs
-        return {name: one.value for name, one in own.items() if one.has_changed} if own else {}
+        # A copy first: another thread may be setting one.
+        return {name: one.value for name, one in list(own.items()) if one.has_changed} if own else {}
 
     def enable_trace(self, name: str) -> None:
         """Record a trace."""
@@ -219,15 +253,16 @@ class Template(Logger):
     def _trace_named(self, name: str) -> Trace:
         own = self._own_trcs
         if own is None or name not in own:
-            try:
-                trace = self._traces[name].copy()
-            except KeyError:
-                near = did_you_mean(name, self._traces)
-                raise UnknownTraceError(f"{self._rtype} has no trace {name!r}{near}; see `nepi types {self._rtype}`") from None
+            trace = self._trace(name).copy()
             if own is None:
                 own = self._own_trcs = {}
             own[name] = trace
         return own[name]
+
+
+def _declared(cls: type, kind: type[D]) -> dict[str, D]:
+    """Return the members of this kind that the class and its parents declare in their bodies."""
+    return {one.name: one for rclass in reversed(cls.__mro__) for one in vars(rclass).values() if isinstance(one, kind)}
 
 
 def _common_attributes() -> dict[str, Attribute]:

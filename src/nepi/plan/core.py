@@ -43,7 +43,7 @@ def plan(
             nothing can be made there, if so), `nodes` (how many it takes).
         earlier: the plan of the increments before; what it gave does not change, only what it does not have is planned.
         networks: where automatic addresses are taken from.
-        checked: attribute values were checked and converted when they were set, and need not be again.
+        checked: attributes and traces were checked (and values converted) when they were set, and need not be again.
 
     Raises:
         PlanError: the description has mistakes; all of them, one sentence each.
@@ -53,7 +53,8 @@ def plan(
     graph.mistakes[:0] = mistakes
     values = {} if checked else checks.check_attributes(graph)
     references = checks.check_references(graph)
-    checks.check_traces(graph)
+    if not checked:
+        checks.check_traces(graph)
     checks.check_conditions(graph)
     checks.check_applications(graph)
     needs = resolve_needs(graph)
