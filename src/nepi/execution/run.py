@@ -77,7 +77,14 @@ class Run:
         """Say who controls the run and what has become of it."""
         me = ProcessIdentity.of(os.getpid())
         controller = {"pid": me.pid, "start_ticks": me.start_ticks, "boot_id": me.boot_id}
-        self.rundir.write_status(exp_id=self._ec.exp_id, run_id=self._ec.run_id, state=state, controller=controller, at=tnow().isoformat())
+        self.rundir.write_status(
+            exp_id=self._ec.exp_id,
+            run_id=self._ec.run_id,
+            state=state,
+            host=os.uname().nodename,
+            controller=controller,
+            at=tnow().isoformat(),
+        )
 
     def finish(self, *, keep: bool) -> None:
         """Close everything and say how the run ended; with `keep`, what was opened for the run stays open."""

@@ -25,7 +25,7 @@ def environment() -> dict[str, Any]:
         "format": FORMAT,
         "python": platform.python_version(),
         "executable": sys.executable,
-        "argv": sys.argv,
+        "program": sys.argv[0],  # without its arguments, which may hold a password
         "system": system.sysname,
         "kernel": system.release,
         "machine": system.machine,
