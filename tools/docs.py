@@ -188,7 +188,8 @@ def members_of(cls: type) -> Iterable[tuple[str, Any]]:
 def function_entry(function: Callable[..., Any], name: str) -> str:
     """Return a function or method: its signature and docstring."""
     keyword = "async " if inspect.iscoroutinefunction(function) else ""
-    return f"### `{name}`\n\n```text\n{keyword}{name.rpartition('.')[2]}{signature_of(function)}\n```\n\n{markdown(inspect.getdoc(function) or '')}\n"
+    said = markdown(inspect.getdoc(function) or "")
+    return f"### `{name}`\n\n```text\n{keyword}{name.rpartition('.')[2]}{signature_of(function)}\n```\n\n{said}\n"
 
 
 class _Raw:
@@ -250,7 +251,8 @@ def flags_section() -> str:
         "Global": "shared by all resources of the type",
     }
     rows = [(f"`{name}`", f"0x{bit:02x}", meaning[name]) for name, bit in vars(Flags).items() if isinstance(bit, int)]
-    return f"## `nepi.Flags`\n\nWho may read or set an attribute, and when. Users are held to them; resource managers are not.\n\n{table(('flag', 'value', 'it means'), rows)}\n"
+    note = "Who may read or set an attribute, and when. Users are held to them; resource managers are not."
+    return f"## `nepi.Flags`\n\n{note}\n\n{table(('flag', 'value', 'it means'), rows)}\n"
 
 
 def constants_section(cls: type, title: str, note: str) -> str:
@@ -375,11 +377,11 @@ _SECTION = re.compile(r"^(Args|Returns|Raises|Attributes):$")
 def markdown(text: str) -> str:
     """Return a docstring in Google style as Markdown: sections become lists, indented blocks stay code."""
     lines: list[str] = []
-    section, code = "", False
+    section = ""
     for line in text.splitlines():
         head = _SECTION.match(line)
         if head is not None:
-            section, code = head[1], False
+            section = head[1]
             lines += [f"*{section}*", ""]
         elif not line.strip():
             lines.append("")
