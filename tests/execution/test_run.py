@@ -59,9 +59,9 @@ def test_a_manager_of_ones_own_is_as_short(ec: VirtualController) -> None:
     ec.add("t::Beacon", node)
     ec.run()
     assert ec.now == 10.0
+    other = ExperimentController("other")
+    other.add("t::Beacon")
     with pytest.raises(PlanError, match=r"(?s)1 mistake.*beacon"):
-        other = ExperimentController("other")
-        other.add("t::Beacon")
         other.check()
 
 

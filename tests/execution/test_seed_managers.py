@@ -1,4 +1,4 @@
-"""Resource managers of the seed's style run after a mechanical conversion: they look at their peers, put themselves off, and set states by hand."""
+"""Resource managers of the seed's style run after a mechanical conversion: they look at peers, put themselves off, set states by hand."""
 
 from __future__ import annotations
 

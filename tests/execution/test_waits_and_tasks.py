@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import threading
+from collections.abc import Callable
 from datetime import timedelta
 
 import pytest
@@ -247,7 +248,7 @@ def test_running_twice_says_that_it_is_over(ec: VirtualController) -> None:
 def test_what_is_called_after_the_end_says_so(what: str, ec: VirtualController) -> None:
     app = ec.add("Application")
     ec.run()
-    calls = {
+    calls: dict[str, Callable[[], object]] = {
         "deploy": lambda: ec.deploy(),
         "add": lambda: ec.add("Node"),
         "schedule": lambda: ec.schedule("1s", print),
@@ -294,11 +295,17 @@ def test_an_empty_experiment_runs_and_ends(ec: VirtualController) -> None:
 
 
 def test_an_exception_in_the_with_block_releases(new_controller: MakeController) -> None:
-    with pytest.raises(ZeroDivisionError), new_controller() as ec:
-        node = ec.add("Node")
-        ec.deploy()
-        ec.wait_started(node)
-        raise ZeroDivisionError
+    ec = new_controller()
+
+    def script() -> None:
+        with ec:
+            ec.add("Node")
+            ec.deploy()
+            ec.wait_started(1)
+            raise ZeroDivisionError
+
+    with pytest.raises(ZeroDivisionError):
+        script()
     assert ec.state(1) == ResourceState.RELEASED
 
 
