@@ -28,6 +28,9 @@ T = TypeVar("T")
 BATCH: Final = 20_000
 """Announcements that are handled in one turn of the loop; other tasks get theirs in between."""
 
+STUBBORN_S: Final = 5.0
+"""How long tasks that were cancelled at the end of the run may take to end."""
+
 Announcement = tuple[int, ResourceState]
 Item = Announcement | ev.Event | Callable[[], None]
 
@@ -88,6 +91,11 @@ class Runner(Logger):
     def on_loop(self) -> bool:
         """Whether the caller is on the loop's thread, where nothing may block."""
         return threading.get_ident() == self._thread.ident
+
+    @property
+    def is_over(self) -> bool:
+        """Whether the loop has been stopped."""
+        return self._stopped.is_set()
 
     @property
     def blocked_waits(self) -> int:
@@ -187,12 +195,19 @@ class Runner(Logger):
             self.loop.run_forever()
         finally:
             self._stopped.set()
-            left = asyncio.all_tasks(self.loop)  # of resource managers, which still wait for something
-            for task in left:
-                task.cancel()
-            self.loop.run_until_complete(asyncio.gather(*left, return_exceptions=True))
+            self._end_tasks(asyncio.all_tasks(self.loop))
             self.loop.run_until_complete(self.loop.shutdown_asyncgens())
             self.loop.close()
+
+    def _end_tasks(self, left: set[asyncio.Task[Any]]) -> None:
+        """Cancel the tasks of resource managers that still wait for something; those that will not end are not waited for long."""
+        if not left:
+            return
+        for task in left:
+            task.cancel()
+        _, stubborn = self.loop.run_until_complete(asyncio.wait(left, timeout=STUBBORN_S))
+        for task in stubborn:
+            self.error(f"task {task.get_name()} does not end when it is cancelled: {task.get_coro()!r}")
 
     def _drain(self) -> None:
         """Take what has come in, until nothing is left or others must have their turn."""

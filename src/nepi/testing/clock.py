@@ -93,6 +93,14 @@ class VirtualLoop(asyncio.SelectorEventLoop):
     def _came_back(self, future: asyncio.Future[Any]) -> None:
         self._elsewhere -= 1
 
+    async def shutdown_default_executor(self, *args: Any) -> None:
+        """Wait for the threads of the executor; the clock stands still meanwhile."""
+        self._elsewhere += 1
+        try:
+            await super().shutdown_default_executor(*args)
+        finally:
+            self._elsewhere -= 1
+
     def close(self) -> None:
         """Close the loop, noting the tasks that nobody has ended."""
         if not self.is_closed():

@@ -60,7 +60,7 @@ class VirtualController(ExperimentController):
 
     def _may_jump(self) -> bool:
         run = self._run
-        if run is None or run.runner.blocked_waits <= 0:
+        if run is None or (run.runner.blocked_waits <= 0 and not run.runner.is_over):
             return False
         return run.dispatcher.workers.outstanding <= self.clock.parked
 
