@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gc
+import contextlib
 import os
 import threading
 import time
@@ -60,7 +61,8 @@ def what_is_open() -> dict[str, str]:
             found[f"file {entry.name} -> {os.readlink(entry)}"] = ""  # noqa: PTH115 - its text, not a path
         except FileNotFoundError:  # the one that listed the folder
             continue
-    for path in Path("/proc/self/task").glob("*/children"):
-        for pid in path.read_text().split():
-            found[f"process {pid}"] = ""
+    for thread in os.listdir("/proc/self/task"):  # noqa: PTH208 - pathlib's glob fails when a thread has just ended
+        with contextlib.suppress(FileNotFoundError, ProcessLookupError):
+            for pid in Path("/proc/self/task", thread, "children").read_text().split():
+                found[f"process {pid}"] = ""
     return found
