@@ -29,12 +29,15 @@ class Sessions(Logger):
         super().__init__("sessions")
         self._loop = loop
         self._opening: dict[Hashable, asyncio.Task[Any]] = {}
+        self._ending: set[asyncio.Task[None]] = set()
         self._abandoned = False
         self.failures: list[str] = []
 
     async def get(self, key: Hashable, open_: Callable[[], Awaitable[S]]) -> S:
         """Return the session of this key, opening it if nobody has; callers that come meanwhile wait for the same one."""
         task = self._opening.get(key)
+        if task is not None and task.done():
+            return cast(S, task.result())
         if task is None:
 
             async def opened() -> S:
@@ -48,8 +51,23 @@ class Sessions(Logger):
         task = self._opening.get(key)
         return task.result() if task is not None and task.done() and not task.cancelled() and task.exception() is None else None
 
+    def end(self, key: Hashable) -> asyncio.Task[None]:
+        """Close one before the end of the run, because nothing needs it any more; whoever asks for its key from now on opens a new one."""
+        opening = self._opening.pop(key, None)
+
+        async def closed() -> None:
+            if opening is not None:
+                await (await opening).close()
+
+        task = self._loop.create_task(closed())
+        self._ending.add(task)
+        task.add_done_callback(self._ending.discard)
+        return task
+
     async def close(self) -> None:
         """Close all of them, or let go of them after `abandon`; what fails is told in `failures`."""
+        if self._ending:
+            await asyncio.wait(self._ending)
         for key, task in reversed(list(self._opening.items())):
             try:
                 session = await task

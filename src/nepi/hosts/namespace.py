@@ -28,6 +28,9 @@ from nepi.hosts.veth_end import VethEnd
 
 __all__ = ["NamespaceSession", "Shape", "VethEnd"]
 
+# Few, so that the agent makes the next nodes while the controller takes in the last ones and has their links ready.
+PLACES_AT_ONCE = 200
+# Many: the ends of links are best taken up when all of them are there, because each greets all that are up on its switch.
 STEPS_AT_ONCE = 5000
 # Each command that waits at its gate is a Python process for a moment.
 COMMANDS_AT_ONCE = 64
@@ -80,6 +83,7 @@ class NamespaceSession:
         self._processes: dict[str, NamespaceProcess] = {}
         self._over: list[int] = []
         self._tags = (f"{secrets.token_hex(3)}.{number}" for number in itertools.count(1))
+        self._places: Batcher[_Asked, Message] = Batcher(self._do_steps, size=PLACES_AT_ONCE)
         self._steps: Batcher[_Asked, Message] = Batcher(self._do_steps, size=STEPS_AT_ONCE)
         self._spawns: Batcher[CommandRequest, NamespaceProcess] = Batcher(self._do_spawns, size=COMMANDS_AT_ONCE)
         self._gone = asyncio.Event()
@@ -217,7 +221,7 @@ class NamespaceSession:
             step["sysctls"] = dict(sysctls)
         thing = Thing("netns", {"name": name, **self._held}, owner)
         asked = _Asked(step, f"make node {name!r}", name, thing)
-        answer = await self._steps.add(asked)
+        answer = await self._places.add(asked)
         self._fds[name] = answer["fd"]
         self._rows.know(asked.row, ("place", name))
         return NamespaceHost(self, name, owner=owner)
@@ -225,7 +229,7 @@ class NamespaceSession:
     async def switch(self, name: str, *, owner: int = 0) -> None:
         """Make a switch: a bridge without spanning tree."""
         asked = _Asked({"do": "switch", "name": name}, f"make switch {name!r}", name, Thing("netns", {"name": name, **self._held}, owner))
-        await self._steps.add(asked)
+        await self._places.add(asked)
         self._rows.know(asked.row, ("place", name))
 
     async def veth(self, first: VethEnd, second: VethEnd, *, owner: int = 0) -> tuple[str, str]:
@@ -327,7 +331,13 @@ class NamespaceSession:
         asked = _Asked({"do": do, "place": place, **fields}, what, place, forget=[forget] if forget else [])
         return await self._steps.add(asked)
 
+    def _refuse_when_closing(self) -> None:
+        """Record nothing any more that nobody would take out of the ledger."""
+        if self._closing:
+            raise ConnectError("the namespace agent of the run is being ended, and everything with it", backend="netns")
+
     async def _do_steps(self, batch: list[_Asked]) -> list[Message | Exception]:
+        self._refuse_when_closing()
         recorded = [asked for asked in batch if asked.thing is not None]
         for asked, row in zip(recorded, self._rows.intend([asked.thing for asked in recorded if asked.thing]), strict=True):
             asked.row = row
@@ -358,6 +368,7 @@ class NamespaceSession:
         return await self._spawns.add(request)
 
     async def _do_spawns(self, batch: list[CommandRequest]) -> list[NamespaceProcess | Exception]:
+        self._refuse_when_closing()
         things = [Thing("process", {"tag": asked.tag, "program": asked.argv[0]}, asked.owner) for asked in batch]
         rows = self._rows.intend(things)
         reply = await self.connection.request("spawn", commands=[asked.to_json() for asked in batch])

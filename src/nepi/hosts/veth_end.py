@@ -16,6 +16,7 @@ class VethEnd:
         mac: like "02:00:00:00:00:01"; None lets the kernel choose.
         mtu: bytes; None for 1500.
         addresses: with prefix, like "10.0.0.1/24"; IPv6 ones are usable at once.
+        neighbours: pairs of IP and MAC address that are permanent entries from the beginning.
         offloads: whether packets may be joined (tso, gso, gro); `shape` turns that off by itself.
     """
 
@@ -26,6 +27,7 @@ class VethEnd:
     up: bool = True
     addresses: tuple[str, ...] = ()
     offloads: bool = True
+    neighbours: tuple[tuple[str, str], ...] = ()
 
     def to_json(self) -> dict[str, Any]:
         """Return what the agent is sent: what differs from the defaults."""
@@ -40,6 +42,8 @@ class VethEnd:
             step["up"] = False
         if self.addresses:
             step["addresses"] = self.addresses
+        if self.neighbours:
+            step["neighbours"] = self.neighbours
         if not self.offloads:
             step["offloads"] = False
         return step

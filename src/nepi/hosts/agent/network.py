@@ -15,6 +15,7 @@ from typing import Any
 from . import namespaces, queues, requests
 from .netlink import NetlinkError, NetlinkSocket
 from .plan import SendPlan
+from .sysctls import Sysctls
 
 Step = dict[str, Any]
 
@@ -58,6 +59,7 @@ class Network:
     def __init__(self) -> None:
         self._home_fd = namespaces.open_netns()
         self._home = NetlinkSocket()
+        self._sysctls = Sysctls()
         self.places: dict[str, Place] = {}
         self._indices = itertools.count(FIRST_INDEX)
         self._trash: list[Interface] = []
@@ -74,7 +76,7 @@ class Network:
             "close_node": self._close,
             "close_switch": self._close,
         }
-        prepare_namespace(self._home, ipv6=False)
+        prepare_namespace(self._home, self._sysctls, ipv6=False)
 
     def node_fd(self, name: str) -> int:
         """Return the descriptor of a node's namespace.
@@ -107,12 +109,15 @@ class Network:
             for failed in batch.plan.send():
                 batch.take(failed)
                 yield
-            for number, work in batch.afterwards:
+            for done, (number, work) in enumerate(batch.afterwards, 1):
                 if "error" not in results[number]:
                     try:
                         work()
                     except OSError as error:
                         results[number] = {"error": error.strerror or str(error), "errno": error.errno}
+                if done % 20 == 0:
+                    namespaces.setns(self._home_fd)
+                    yield
         finally:
             namespaces.setns(self._home_fd)
 
@@ -182,12 +187,12 @@ class Network:
             raise
         place = self.places[name] = Place(name, fd, socket)
         batch.undo[number] = lambda: self._drop(place)
-        prepare_namespace(socket)
+        prepare_namespace(socket, self._sysctls)
         settings = dict(step.get("sysctls") or {})
         if step.get("forward"):
             settings = {"net.ipv4.ip_forward": "1", "net.ipv6.conf.all.forwarding": "1", **settings}
         for key, value in settings.items():
-            done = namespaces.try_write_file("/proc/sys/" + key.replace(".", "/"), str(value))
+            done = self._sysctls.write(key.replace(".", "/"), str(value))
             if not done and not (step.get("forward") and key == "net.ipv6.conf.all.forwarding"):
                 self._drop(place)
                 raise StepError(f"sysctl {key} = {value} was refused on node {name!r}")
@@ -215,7 +220,8 @@ class Network:
         one.peer, two.peer = two, one
         batch.undo[number] = lambda: self._forget(one)
         request = requests.veth(self._end(a, one, first), self._end(b, two, second))
-        batch.plan.add(self._home, {self._home_fd, a.fd, b.fd}, request, number)
+        # It waits for nothing that is going on in the two namespaces: only the bridge must be there, and that is the home socket's.
+        batch.plan.add(self._home, (self._home_fd,), request, number, makes=(a.fd, b.fd))
         for place, interface, end in ((a, one, first), (b, two, second)):
             if place is b and (end.get("up", True) or b.bridge):
                 master = b.bridge.index if b.bridge else None
@@ -223,8 +229,12 @@ class Network:
                 batch.plan.add(b.socket, (b.fd,), request, number)
             for value in end.get("addresses", ()):
                 batch.plan.add(place.socket, (place.fd,), requests.address(interface.index, value), number)
+            for value, mac in end.get("neighbours", ()):
+                batch.plan.add(place.socket, (place.fd,), requests.neighbour(interface.index, value, mac), number)
             if not end.get("offloads", True):
-                batch.afterwards.append((number, _in_namespace(place.fd, self._kernel_name(place, interface))))
+                batch.afterwards.append((number, _in_namespace(place.fd, self._kernel_name(place, interface), namespaces.disable_offloads)))
+        # The first end came up before the second one was there.
+        batch.afterwards.append((number, _in_namespace(a.fd, self._kernel_name(a, one), namespaces.settle_carrier)))
         return {"ifnames": [two.ifname, one.ifname] if swapped else [one.ifname, two.ifname]}
 
     def _check_new(self, place: Place, ifname: str | None) -> None:
@@ -277,7 +287,7 @@ class Network:
         if new is not None and old is None:
             for end in (interface, interface.peer):
                 if end is not None and (other := self.places.get(end.place)) is not None:
-                    batch.afterwards.append((number, _in_namespace(other.fd, self._kernel_name(other, end))))
+                    batch.afterwards.append((number, _in_namespace(other.fd, self._kernel_name(other, end), namespaces.disable_offloads)))
         return {"shape": asdict(new) if new else None}
 
     @staticmethod
@@ -374,21 +384,22 @@ def _both_ends(interfaces: list[Interface]) -> Iterator[Interface]:
             yield interface.peer
 
 
-def _in_namespace(fd: int, ifname: str) -> Callable[[], None]:
+def _in_namespace(fd: int, ifname: str, do: Callable[[str], None]) -> Callable[[], None]:
     def work() -> None:
         namespaces.setns(fd)
-        namespaces.disable_offloads(ifname)
+        do(ifname)
 
     return work
 
 
-def prepare_namespace(socket: NetlinkSocket, *, ipv6: bool = True) -> None:
+def prepare_namespace(socket: NetlinkSocket, sysctls: Sysctls, *, ipv6: bool = True) -> None:
     """Bring the loopback up in the current namespace, whose `socket` it is; IPv6 addresses are usable at once, or IPv6 is off."""
+    sysctls.next_namespace()
     if ipv6:
-        namespaces.try_write_file("/proc/sys/net/ipv6/conf/all/accept_dad", "0")
-        namespaces.try_write_file("/proc/sys/net/ipv6/conf/default/accept_dad", "0")
+        sysctls.write("net/ipv6/conf/all/accept_dad", "0")
+        sysctls.write("net/ipv6/conf/default/accept_dad", "0")
     else:
-        namespaces.try_write_file("/proc/sys/net/ipv6/conf/default/disable_ipv6", "1")
+        sysctls.write("net/ipv6/conf/default/disable_ipv6", "1")
     error = socket.transact([requests.set_link(1, up=True)])[0]
     if error is not None:
         raise error

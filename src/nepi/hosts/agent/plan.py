@@ -10,30 +10,32 @@ from .netlink import NetlinkError, NetlinkSocket, Request
 class SendPlan:
     """Requests grouped by level and socket.
 
-    Requests on one socket keep their order. A request that touches a namespace in which another socket has something
-    waiting goes to the next level; levels are sent one after the other. So a star of n hosts is n / 100 sends for its
-    links and n for what is inside the hosts, however the steps were mixed.
+    Requests on one socket that share a namespace keep their order. A request that touches a namespace in which another socket has
+    something waiting goes to a later level; levels are sent one after the other. What only makes something new in a namespace
+    waits for nothing in it. So a star or a chain of n hosts is n / 50 sends for its links and n for what is inside the
+    hosts, however the steps were mixed.
     """
 
     def __init__(self) -> None:
         self._levels: list[dict[NetlinkSocket, list[tuple[Request, int]]]] = []
-        self._last: dict[int, tuple[int, NetlinkSocket]] = {}
+        self._last: dict[int, dict[NetlinkSocket, int]] = {}
 
-    def add(self, via: NetlinkSocket, touches: Iterable[int], request: Request, step: int) -> None:
+    def add(self, via: NetlinkSocket, touches: Iterable[int], request: Request, step: int, *, makes: Iterable[int] = ()) -> None:
         """Append a request.
 
         Args:
             via: the socket that sends it.
             touches: the namespaces (any number that stands for one) that it reads or changes.
             step: whose it is, handed back with the result.
+            makes: the namespaces in which it makes something that no request before it knows of.
         """
+        touched = [self._last.setdefault(namespace, {}) for namespace in touches]
         level = 0
-        for namespace in touches:
-            last = self._last.get(namespace)
-            if last is not None:
-                level = max(level, last[0] if last[1] is via else last[0] + 1)
-        for namespace in touches:
-            self._last[namespace] = (level, via)
+        for last in touched:
+            for socket, latest in last.items():
+                level = max(level, latest if socket is via else latest + 1)
+        for last in (*touched, *(self._last.setdefault(namespace, {}) for namespace in makes)):
+            last[via] = max(level, last.get(via, 0))
         while len(self._levels) <= level:
             self._levels.append({})
         self._levels[level].setdefault(via, []).append((request, step))

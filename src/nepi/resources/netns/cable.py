@@ -6,7 +6,7 @@ import asyncio
 import contextlib
 from collections.abc import Awaitable
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from nepi.errors import ResourceError
 from nepi.hosts.namespace import Shape, VethEnd
@@ -59,21 +59,21 @@ class Cable:
     async def make(self, wanted: CableState) -> None:
         """Make it: interfaces, addresses, neighbours, shape."""
         first, second = (self._veth_end(side, wanted) for side in (0, 1))
-        await self._run.session.veth(first, second, owner=self._owner)
-        self.state = CableState(Shape(), wanted.up, wanted.mtu_bytes)
-        await _all([self._introduce(side, wanted.mtu_bytes[side]) for side in (0, 1)], self._reshape(wanted.shape))
+        made = self._run.session.veth(first, second, owner=self._owner)
+        await (made if wanted.shape == Shape() else _all([made, *self._shaping(wanted.shape)]))
         self.state = wanted
 
     def _veth_end(self, side: int, wanted: CableState) -> VethEnd:
-        end = self.ends[side]
-        mtu = wanted.mtu_bytes[side]
-        return VethEnd(self.place(side), end.ifname, end.mac, mtu, wanted.up[side], self._addresses(side, mtu))
+        end, mtu = self.ends[side], wanted.mtu_bytes[side]
+        return VethEnd(
+            self.place(side), end.ifname, end.mac, mtu, wanted.up[side], self._addresses(side, mtu), neighbours=self._neighbours(side, mtu)
+        )
 
     def _addresses(self, side: int, mtu_bytes: int) -> tuple[str, ...]:
         return tuple(one for one in self.ends[side].addresses if mtu_bytes >= SMALLEST_IPV6_MTU or ":" not in one)
 
-    async def _introduce(self, side: int, mtu_bytes: int) -> None:
-        await self._run.introduce(self._ec, self.ends[side], ipv6=mtu_bytes >= SMALLEST_IPV6_MTU)
+    def _neighbours(self, side: int, mtu_bytes: int) -> tuple[tuple[str, str], ...]:
+        return tuple(self._run.neighbours(self._ec, self.ends[side], ipv6=mtu_bytes >= SMALLEST_IPV6_MTU))
 
     async def become(self, wanted: CableState) -> None:
         """Change it into what it is to be; what does not differ is not touched. A change that fails leaves it as it was.
@@ -93,7 +93,7 @@ class Cable:
 
     async def _change(self, before: CableState, wanted: CableState) -> None:
         session = self._run.session
-        work: list[Awaitable[None]] = []
+        work: list[Awaitable[Any]] = []
         again: list[int] = []
         for side, end in enumerate(self.ends):
             mtu = wanted.mtu_bytes[side] if wanted.mtu_bytes[side] != before.mtu_bytes[side] else None
@@ -103,14 +103,14 @@ class Cable:
                 if wanted.up[side] and (up or before.mtu_bytes[side] < SMALLEST_IPV6_MTU):
                     again.append(side)
         if wanted.shape != before.shape or wanted.mtu_bytes != before.mtu_bytes:
-            work.append(self._reshape(wanted.shape))
+            work += self._shaping(wanted.shape)
         await _all(work)
         await _all([self._restore(side, wanted.mtu_bytes[side]) for side in again])
 
-    async def _reshape(self, shape: Shape) -> None:
+    def _shaping(self, shape: Shape) -> list[Awaitable[None]]:
         if shape == Shape() == self.state.shape:
-            return
-        await _all([self._run.session.shape(self.place(side), end.ifname, shape) for side, end in enumerate(self.ends)])
+            return []
+        return [self._run.session.shape(self.place(side), end.ifname, shape) for side, end in enumerate(self.ends)]
 
     async def _restore(self, side: int, mtu_bytes: int) -> None:
         """Give an interface again what the kernel forgets while it is down: IPv6 addresses, neighbours, routes."""
@@ -118,7 +118,7 @@ class Cable:
         for address in (*self._addresses(side, mtu_bytes), *end.given):
             with contextlib.suppress(ResourceError):  # those that it has not forgotten
                 await self._run.session.address(place, end.ifname, address)
-        await self._introduce(side, mtu_bytes)
+        await self._run.session.neighbours(place, end.ifname, self._neighbours(side, mtu_bytes))
         node = self._ec.resource(end.node)
         for peer in (*node.get_connected(), *(self._ec.resource(end.owner).get_connected() if end.owner != self._owner else ())):
             again = getattr(peer, "route_again", None)
@@ -132,8 +132,8 @@ class Cable:
         await self._run.session.delete_link(self.place(0), self.ends[0].ifname)
 
 
-async def _all(many: list[Awaitable[None]], *more: Awaitable[None]) -> None:
+async def _all(many: list[Awaitable[Any]]) -> None:
     """Do everything together; raise the first error when all of it has ended."""
-    for result in await asyncio.gather(*many, *more, return_exceptions=True):
+    for result in await asyncio.gather(*many, return_exceptions=True):
         if isinstance(result, BaseException):
             raise result

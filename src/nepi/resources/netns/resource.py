@@ -8,6 +8,7 @@ from typing import Any, TypeVar
 
 from nepi.errors import ConnectError
 from nepi.execution.resource import ResourceManager
+from nepi.model.states import ResourceState
 from nepi.resources.netns.run import NamespaceRun
 
 T = TypeVar("T")
@@ -40,7 +41,8 @@ class NamespaceResource(ResourceManager):
         making, self._making = self._making, None
         if making is None:
             return False
-        await asyncio.wait({making})
+        if not making.done():
+            await asyncio.wait({making})
         return not making.cancelled() and making.exception() is None
 
     async def give_back(self, giving: Awaitable[Any]) -> None:
@@ -54,13 +56,20 @@ class NamespaceResource(ResourceManager):
         """Take it away."""
         run = self.run
         if await self.was_made() and run is not None:
-            await self.give_back(self.take_away(run))
+            await (run.end() if run.is_over() else self.give_back(self.take_away(run)))
         if run is not None:
             run.leave(self)
         self.set_released()
 
     async def take_away(self, run: NamespaceRun) -> None:
         """Take away what was made; subclasses say how."""
+
+    @property
+    def just_goes(self) -> bool:
+        """Whether it is being given back and nothing in it is left that must end in its own way, as a command must."""
+        return self.ec.release_wanted(self.guid) and all(
+            isinstance(peer, NamespaceResource) or peer.state == ResourceState.RELEASED for peer in self.get_connected()
+        )
 
     def goes_with(self, *guids: int) -> bool:
         """Whether one of these is being given back, and takes this along."""

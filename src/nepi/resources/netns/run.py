@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Self
 
 from nepi.errors import ResourceError
 from nepi.hosts.namespace import NamespaceSession
-from nepi.model.states import ENDED
+from nepi.model.states import ENDED, ResourceState
 
 if TYPE_CHECKING:
     from nepi.execution.ec import ExperimentController
@@ -30,6 +30,8 @@ class NamespaceRun:
         self.session = session
         self._ec = weakref.ref(ec)
         self._members: dict[int, weakref.ref[ResourceManager]] = {}
+        self._staying: list[weakref.ref[ResourceManager]] = []
+        self._end: asyncio.Task[None] | None = None
         self._told: Plan | None = None
         self._telling = asyncio.Lock()
         self._introduced: dict[tuple[str, str], dict[str, str]] = {}
@@ -54,9 +56,12 @@ class NamespaceRun:
         """
         if self.session.lost.done():
             raise ResourceError(self._epitaph())
-        self._members[member.guid] = weakref.ref(member)
+        self._members[member.guid] = reference = weakref.ref(member)
+        self._staying.append(reference)
+        plan = member.ec.plan
+        if self._told is plan:
+            return
         async with self._telling:
-            plan = member.ec.plan
             if self._told is not plan:
                 await self.session.hosts(list(_hosts(member.ec)))
                 await self._reintroduce(member.ec)
@@ -68,13 +73,11 @@ class NamespaceRun:
 
     # Neighbours: who an interface reaches without asking.
 
-    async def introduce(self, ec: ExperimentController, end: InterfacePlan, *, ipv6: bool = True) -> None:
-        """Make the planned neighbours of an interface permanent entries; without IPv6 ones where its MTU is too small for that."""
-        place = ec.resource(end.node).name
+    def neighbours(self, ec: ExperimentController, end: InterfacePlan, *, ipv6: bool = True) -> list[tuple[str, str]]:
+        """Return the planned neighbours of an interface, which now gets them; without IPv6 ones where its MTU is too small for that."""
         wanted = {address: mac for address, mac in end.neighbours if ipv6 or ":" not in address}
-        if wanted:
-            await self.session.neighbours(place, end.ifname, list(wanted.items()))
-        self._introduced[place, end.ifname] = wanted
+        self._introduced[ec.resource(end.node).name, end.ifname] = wanted
+        return list(wanted.items())
 
     def forget(self, ec: ExperimentController, end: InterfacePlan) -> None:
         """An interface is gone."""
@@ -97,6 +100,30 @@ class NamespaceRun:
                 self._introduced[key] = wanted
 
     # The end.
+
+    def is_over(self) -> bool:
+        """Whether everything here is being given back and nothing is left that must end in its own way.
+
+        Whoever was found to go stays so: all questions of a release together look at each member once.
+        """
+        while self._staying:
+            member = self._staying[-1]()
+            if member is not None and member.state != ResourceState.RELEASED and not getattr(member, "just_goes", False):
+                return False
+            self._staying.pop()
+        return True
+
+    async def end(self) -> None:
+        """End the agent and everything in it, which is much faster than one by one. What is deployed later gets a new one.
+
+        Raises:
+            DeadlineError: it cannot be ended.
+        """
+        ec = self._ec()
+        if self._end is None and ec is not None:
+            self._end = ec.end_session(KEY)
+        if self._end is not None:
+            await asyncio.shield(self._end)
 
     def _epitaph(self) -> str:
         reason = self.session.lost.result()
