@@ -297,6 +297,17 @@ def test_a_restart_after_a_stop_has_the_whole_deadline_again() -> None:
     assert drive.at(3.0) == [Cancel(1), Fail(1, "start was not done within 2 s")]
 
 
+def test_a_restart_within_one_batch_has_the_whole_deadline_again() -> None:
+    from nepi.engine.events import ActionAsked, Entered
+
+    drive = drive_of(1, profile=HASTY)
+    drive.put(1, READY)
+    drive.order(START, 1)
+    drive.engine.handle_all([Entered(STARTED, (1,)), Entered(STOPPED, (1,)), ActionAsked(START, (1,))], now=1.0)
+    assert drive.at(2.5) == []
+    assert drive.at(3.0) == [Cancel(1), Fail(1, "start was not done within 2 s")]
+
+
 def test_all_that_end_are_told_when_everything_has_ended() -> None:
     drive = drive_of(1, 2, 3, profile=TOLERANT)
     drive.wait(9, ended(1, 2, 3))
