@@ -1,7 +1,7 @@
-"""Resource managers as people wrote them in October 2013, after a mechanical conversion to Python 3; nothing here knows of what came later."""
+"""Resource managers as people wrote them in October 2013, converted mechanically to Python 3; they know of nothing that came later."""
 
 # mypy: ignore-errors
-# ruff: noqa: UP, SIM, ARG, RET
+# ruff: noqa: UP008, UP031
 
 import functools
 import threading
@@ -50,7 +50,7 @@ class Host(ResourceManager):
         cls._register_attribute(system)
 
     def __init__(self, ec, guid):
-        super().__init__(ec, guid)
+        super(Host, self).__init__(ec, guid)
         self._home = "host-%d" % guid
         self._lock = threading.Lock()
 
@@ -60,14 +60,14 @@ class Host(ResourceManager):
     @failtrap
     def discover(self):
         called(self, "discover")
-        super().discover()
+        super(Host, self).discover()
 
     @failtrap
     def provision(self):
         called(self, "provision")
         with self._lock:
             self.debug("provisioned", "some output", "some error")
-        super().provision()
+        super(Host, self).provision()
 
     @failtrap
     def deploy(self):
@@ -79,7 +79,7 @@ class Host(ResourceManager):
             if rm.rtype() == "OldInterface" and rm.state < ResourceState.READY:
                 self.ec.schedule(reschedule_delay, self.deploy)
                 return
-        super().deploy()
+        super(Host, self).deploy()
 
     def release(self):
         for guid in self.connections:
@@ -88,7 +88,7 @@ class Host(ResourceManager):
                 self.ec.schedule(reschedule_delay, self.release)
                 return
         called(self, "release")
-        super().release()
+        super(Host, self).release()
 
     def valid_connection(self, guid):
         return self.ec.get_resource(guid).rtype() != "OldHost"
@@ -130,7 +130,7 @@ class Application(ResourceManager):
         cls._register_trace(Trace("stderr", "Standard error"))
 
     def __init__(self, ec, guid):
-        super().__init__(ec, guid)
+        super(Application, self).__init__(ec, guid)
         self._pid = None
         self._looked_at = tnow()
         self.looks = 0
@@ -150,7 +150,7 @@ class Application(ResourceManager):
             self.discover()
             self.provision()
             called(self, "deploy")
-            super().deploy()
+            super(Application, self).deploy()
 
     @failtrap
     def start(self):
@@ -161,7 +161,7 @@ class Application(ResourceManager):
         self._pid = 4711
         self.over = False
         self.ec.schedule("%gs" % self.get("seconds"), self._end)
-        super().start()
+        super(Application, self).start()
 
     def _end(self):
         self.over = True
@@ -170,13 +170,13 @@ class Application(ResourceManager):
     def stop(self):
         if self.state == ResourceState.STARTED:
             called(self, "stop")
-            super().stop()
+            super(Application, self).stop()
 
     def release(self):
         called(self, "release")
         if self.state == ResourceState.STARTED:
             self.stop()
-        super().release()
+        super(Application, self).release()
 
     def trace(self, name, attr=TraceAttr.ALL, block=512, offset=0):
         text = "%s of %s" % (name, self.get("command"))
@@ -217,7 +217,7 @@ class Ping(Application):
     def deploy(self):
         if not self.get("command"):
             self.set("command", "ping -c %s %s" % (self.get("count"), self.get("target")))
-        super().deploy()
+        super(Ping, self).deploy()
 
 
 @clsinit_copy
@@ -235,7 +235,7 @@ class Route(ResourceManager):
         cls._register_trace(Trace("ping", "Whether the target answers"))
 
     def __init__(self, ec, guid):
-        super().__init__(ec, guid)
+        super(Route, self).__init__(ec, guid)
         self._ping = None
 
     @property
@@ -246,7 +246,7 @@ class Route(ResourceManager):
     def trace(self, name, attr=TraceAttr.ALL, block=512, offset=0):
         if name == "ping":
             return self.ec.trace(self._ping, "stdout", attr, block, offset)
-        return super().trace(name, attr, block, offset)
+        return super(Route, self).trace(name, attr, block, offset)
 
     @failtrap
     def deploy(self):
@@ -262,7 +262,7 @@ class Route(ResourceManager):
             self.ec.deploy(guids=[self._ping], group=self.deployment_group)
         self.discover()
         self.provision()
-        super().deploy()
+        super(Route, self).deploy()
 
 
 @clsinit_copy
@@ -272,7 +272,7 @@ class Beacon(ResourceManager):
     _rtype = "OldBeacon"
 
     def __init__(self, ec, guid):
-        super().__init__(ec, guid)
+        super(Beacon, self).__init__(ec, guid)
         self.runs_for = "5s"
         self.tid = None
 
@@ -310,7 +310,7 @@ class Tap(Interface):
             self.ec.schedule(reschedule_delay, self.release)
             return
         called(self, "release")
-        super().release()
+        super(Tap, self).release()
 
 
 @clsinit

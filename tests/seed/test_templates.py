@@ -1,7 +1,7 @@
 """Class-level API of the seed: attributes and traces of types, inherited and taken away again."""
 
 # mypy: ignore-errors
-# ruff: noqa: UP, SIM, ARG, RET
+# ruff: noqa: UP031
 
 import pytest
 

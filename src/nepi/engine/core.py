@@ -311,7 +311,9 @@ class Engine:
             return
         member.repeat = action
         for guid in event.peers:
-            peer = self.members[guid]
+            peer = self.members.get(guid)
+            if peer is None:  # it was connected just now, by another thread, and has not joined yet
+                continue
             if peer.changed > member.performed:
                 # It changed after the action was ordered: what the action saw of it may be old.
                 self._repeat(member, action)

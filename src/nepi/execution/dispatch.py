@@ -1,7 +1,8 @@
 """Carries out what the engine decides: calls the life-cycle methods of resource managers, each kind where it belongs.
 
 Inherited base methods are called at once, `async` methods on lanes of the loop, other methods on worker threads. One resource does one
-thing at a time: an action that is ordered while another is still being carried out follows it.
+thing at a time: an action that is ordered while another is still being carried out follows it. A stop or a release overtakes a start that
+has announced STARTED and does not come back: in the seed each call had a thread, so that a start may run a command until it is stopped.
 """
 
 from __future__ import annotations
@@ -41,6 +42,8 @@ _ANNOUNCE: Final = {
     ResourceAction.RELEASE: "set_released",
 }
 _BASE, _THREAD, _LOOP = range(3)
+SETTLES_WITHIN_S: Final = 1.0
+"""A start that goes on for so long after it has announced STARTED is one that ends by being stopped."""
 
 
 class _Doing:
@@ -129,7 +132,6 @@ class _Doing:
             self.task = None
             self.dispatcher.came_back(self)
 
-
     def _announce(self, before: ResourceState) -> None:
         current = self.manager._current
         on_its_way = self.action == ResourceAction.DEPLOY and current < ResourceState.READY
@@ -166,6 +168,15 @@ class Dispatcher:
     def idle(self) -> bool:
         """Whether nothing is being carried out."""
         return self.workers.idle and self._lanes.idle
+
+    def carries_out(self, guid: int, action: ResourceAction) -> bool:
+        """Whether this method of a resource is being called at this moment; from any thread."""
+        doing = self._doing.get(guid)
+        return doing is not None and doing.action == action
+
+    def sample(self, manager: ResourceManager) -> None:
+        """Look at the state of a resource that somebody drives by hand; from any thread."""
+        self._runner.post(functools.partial(self._sampler.add, manager))
 
     def carry_out(self, instruction: ev.Instruction) -> None:
         """Do what one instruction says; on the loop's thread."""
@@ -216,8 +227,24 @@ class Dispatcher:
         busy = self._doing.get(manager.guid)
         if busy is not None and action is not None:
             busy.follow(action)
-            if self._doing.get(manager.guid) is busy or busy.take_following() is None:
-                return  # it is carried on when `busy` comes back, or was so just now
+            if self._doing.get(manager.guid) is busy:  # it is carried on when `busy` comes back
+                if busy.action == ResourceAction.START and manager._current >= ResourceState.STARTED:
+                    self._runner.loop.call_later(SETTLES_WITHIN_S, self._overtake, busy)
+                return
+            if busy.take_following() is None:
+                return  # it was carried on just now
+        self._begin(manager, action)
+
+    def _overtake(self, busy: _Doing) -> None:
+        """Let what follows a method that does not come back begin beside it."""
+        following = busy.take_following() if self._doing.get(busy.manager.guid) is busy else None
+        if following is None:
+            return
+        busy.manager.debug(f"{busy.verb} has not come back; {VERBS[following]} is called all the same")
+        busy.cancelled = True  # what it raises now is not heard
+        self._begin(busy.manager, following)
+
+    def _begin(self, manager: ResourceManager, action: ResourceAction | None) -> None:
         doing = _Doing(self, manager, action)
         if action is None:
             on_loop = inspect.iscoroutinefunction(manager.fail)
@@ -228,7 +255,7 @@ class Dispatcher:
             self._lanes.submit(doing.run)
         else:
             self.workers.submit(doing)
-        if action == ResourceAction.START:
+        if action in (ResourceAction.DEPLOY, ResourceAction.START):
             self._sampler.add(manager)
 
     def raised(self, doing: _Doing, error: BaseException) -> None:
@@ -292,5 +319,8 @@ class Dispatcher:
 
 def reason_of(error: BaseException) -> str:
     """Return one text for people about an exception."""
-    text = str(error).strip()
+    try:
+        text = str(error).strip()
+    except Exception:  # its __str__ is broken
+        text = ""
     return text if isinstance(error, ResourceError) and text else f"{type(error).__name__}: {text}" if text else type(error).__name__

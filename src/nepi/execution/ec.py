@@ -280,7 +280,10 @@ class ExperimentController(Describing):
         return self._direct(guid, "stop")
 
     def _direct(self, guid: Guid, verb: str) -> Any:
-        result = getattr(self.resource(guid), verb)()
+        manager = self.resource(guid)
+        result = getattr(manager, verb)()
+        if self._run is not None:
+            self._run.dispatcher.sample(manager)
         return self._begin().runner.call(result) if asyncio.iscoroutine(result) else result
 
     def act(self, action: ResourceAction, *resources: Guid) -> None:
@@ -371,18 +374,19 @@ class ExperimentController(Describing):
             if not self._unjoined:
                 return
             fresh = [self.registry.managers[guid] for guid in (self._unjoined if guids is None else self._spoken_of(guids))]
-            for manager in fresh:
-                del self._unjoined[manager.guid]
             profiles = profiles_of(fresh, judged_here=not replaced(self._fm), retries=self._retries)
             runner = self._running().runner
             for event in joined(profiles):
                 runner.post(event)
+            for manager in fresh:  # not before: who finds a resource joined tells the engine of it, from any thread
+                del self._unjoined[manager.guid]
             for manager in fresh:
                 if manager._own_conditions or manager._when:
                     for action, condition in conditions_of(manager):
                         runner.post(ev.ConditionAdded(manager.guid, action, condition))
                 if manager._current != ResourceState.NEW:
                     runner.post((manager.guid, manager._current))
+                    self._running().dispatcher.sample(manager)
 
     def _spoken_of(self, guids: Iterable[int]) -> list[int]:
         """Return those of `guids`, and of those that their conditions speak of, that the engine does not know yet."""

@@ -9,13 +9,17 @@ import os
 import pkgutil
 import re
 import sys
-from collections.abc import Iterable, Iterator
+import threading
+import zlib
+from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from types import ModuleType
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from nepi.errors import DescriptionError, UnknownTypeError, did_you_mean
+from nepi.model.states import ResourceAction, ResourceState
 from nepi.model.typespec import TypeSpec
+from nepi.units import duration_s
 
 if TYPE_CHECKING:
     from nepi.execution.ec import ExperimentController
@@ -25,6 +29,7 @@ ENTRY_POINTS = "nepi.resources"
 _SHIPPED = "nepi.resources"
 """The package of this project's backends; named, not imported, since it stands above this layer."""
 _LIFE_CYCLE = ("discover", "provision", "deploy", "start", "stop", "release", "finish", "fail")
+_populating = threading.RLock()
 
 
 class ResourceFactory:
@@ -33,10 +38,12 @@ class ResourceFactory:
     _resource_types: ClassVar[dict[str, type[ResourceManager]]] = {}
     _specs: ClassVar[dict[type, TypeSpec]] = {}
     _populated: ClassVar[bool] = False
+    _looking: ClassVar[bool] = False
 
     @classmethod
     def resource_types(cls) -> dict[str, type[ResourceManager]]:
-        """Return the classes that are registered, by name."""
+        """Return all classes that can be found, by name."""
+        populate_factory()
         return cls._resource_types
 
     @classmethod
@@ -120,13 +127,27 @@ def backend_probe(backend: str) -> dict[str, Any]:
 
 
 def populate_factory() -> None:
-    """Register every type that can be found; only the first call looks."""
+    """Register every type that can be found; only the first call looks, and who calls meanwhile waits for it."""
     if ResourceFactory._populated:
         return
-    ResourceFactory._populated = True
-    for rclass in find_types():
-        if rclass.rtype() not in ResourceFactory._resource_types:
-            ResourceFactory.register_type(rclass)
+    with _populating:
+        if ResourceFactory._populated or ResourceFactory._looking:
+            return  # the latter: asked by a module that is being looked at
+        ResourceFactory._looking = True
+        try:
+            for rclass in find_types():
+                if rclass.rtype() not in ResourceFactory._resource_types:
+                    _register(rclass)
+            ResourceFactory._populated = True
+        finally:
+            ResourceFactory._looking = False
+
+
+def _register(rclass: type[ResourceManager]) -> None:
+    try:
+        ResourceFactory.register_type(rclass)
+    except DescriptionError as error:
+        _log_left_out(f"{rclass.__module__}.{rclass.__qualname__}", error)
 
 
 def find_types() -> list[type[ResourceManager]]:
@@ -162,7 +183,7 @@ def _modules() -> Iterator[ModuleType]:
 def _found_in(folder: Path) -> Iterator[ModuleType]:
     for file in sorted(folder.glob("**/*.py")):
         inner = file.relative_to(folder).with_suffix("")
-        name = ".".join((_SHIPPED, *inner.parts)).removesuffix(".__init__")
+        name = _name_for(file, ".".join((_SHIPPED, *inner.parts)).removesuffix(".__init__"))
         if name in sys.modules:
             yield sys.modules[name]
             continue
@@ -172,22 +193,30 @@ def _found_in(folder: Path) -> Iterator[ModuleType]:
             sys.modules[name] = module
             try:
                 spec.loader.exec_module(module)
-            except Exception as error:
+            except (Exception, SystemExit) as error:  # a script that ends itself when it is imported is none of ours
                 del sys.modules[name]
                 _log_left_out(str(file), error)
             else:
                 yield module
 
 
+def _name_for(file: Path, name: str) -> str:
+    """Return the module's name; another one when a module of that name comes from another file, in another folder of the path, say."""
+    known = sys.modules.get(name)
+    if known is None or getattr(known, "__file__", None) == str(file):
+        return name
+    return f"{name}_{zlib.crc32(os.fsencode(file)):08x}"
+
+
 def _imported(name: str) -> Iterable[ModuleType]:
     try:
         return [importlib.import_module(name)]
-    except Exception as error:
+    except (Exception, SystemExit) as error:
         _log_left_out(name, error)
         return []
 
 
-def _log_left_out(name: str, error: Exception) -> None:
+def _log_left_out(name: str, error: BaseException) -> None:
     from nepi.util.logger import Logger
 
     Logger("factory").error(f"resource types in {name} are left out: {type(error).__name__}: {error}")
@@ -197,9 +226,13 @@ def _check_class(rclass: type[ResourceManager]) -> None:
     name = getattr(rclass, "_rtype", None)
     if not isinstance(name, str) or not name or any(character.isspace() for character in name):
         raise DescriptionError(f"class {rclass.__qualname__} cannot be registered: its rtype {name!r} is not a name")
+    _check_constructor(rclass)
+    _check_declarations(rclass)
     for verb in _LIFE_CYCLE:
-        method = rclass.__dict__.get(verb)
-        if method is None or not inspect.isfunction(method):
+        method = getattr(rclass, verb)
+        if not callable(method):
+            raise DescriptionError(f"{name}: {verb} must be a method, it is {method!r}")
+        if verb not in rclass.__dict__ or not inspect.isfunction(method):
             continue
         required = [
             one
@@ -210,3 +243,33 @@ def _check_class(rclass: type[ResourceManager]) -> None:
             raise DescriptionError(
                 f"{name}: {verb}() must take no arguments besides self, it takes {', '.join(one.name for one in required)}"
             )
+
+
+def _check_constructor(rclass: type[ResourceManager]) -> None:
+    constructor = rclass.__dict__.get("__init__")
+    if not inspect.isfunction(constructor):
+        return
+    try:
+        inspect.signature(constructor).bind(None, None, 1)
+    except TypeError as error:
+        raise DescriptionError(f"{rclass.rtype()}: __init__() must take (self, ec, guid): {error}") from None
+
+
+def _check_declarations(rclass: type[ResourceManager]) -> None:
+    for what in ("needs", "wants", "deadlines"):
+        if not isinstance(getattr(rclass, what), Mapping):
+            raise DescriptionError(f"{rclass.rtype()}: {what} must be a dictionary, it is {getattr(rclass, what)!r}")
+    for kind, state in (*rclass.needs.items(), *rclass.wants.items()):
+        if not isinstance(kind, str | type):
+            raise DescriptionError(f"{rclass.rtype()}: needs are classes or type names, not {kind!r}")
+        if state not in tuple(ResourceState):
+            raise DescriptionError(f"{rclass.rtype()}: {state!r} is no state to wait for; use ResourceState.READY, say")
+    for action, limit in rclass.deadlines.items():
+        try:
+            ResourceAction(action)
+            if limit is not None:
+                duration_s(limit)
+        except ValueError as error:
+            raise DescriptionError(f"{rclass.rtype()}: deadlines: {error}") from None
+    if not isinstance(rclass.tools, tuple | list) or not all(isinstance(tool, str) for tool in rclass.tools):
+        raise DescriptionError(f"{rclass.rtype()}: tools must be a tuple of program names, it is {rclass.tools!r}")

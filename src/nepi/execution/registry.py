@@ -133,8 +133,13 @@ class Registry:
         one, other = self.manager(guid1), self.manager(guid2)
         if one is other:
             raise BadConnectionError(f"{one.name} cannot be connected to itself")
-        one.register_connection(other.guid)
-        other.register_connection(one.guid)
+        try:
+            one.register_connection(other.guid)
+            other.register_connection(one.guid)
+        except BaseException:
+            one.unregister_connection(other.guid)
+            other.unregister_connection(one.guid)
+            raise
         if other.guid not in one.connections or one.guid not in other.connections:
             one.unregister_connection(other.guid)
             other.unregister_connection(one.guid)

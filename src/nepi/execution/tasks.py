@@ -39,8 +39,8 @@ class Tasks(Logger):
         task.id = number
         if track:
             self._tracked[number] = task
-        waiting = as_waiting(callback, delay_s)
-        if waiting is not None:
+        waiting = None if track else as_waiting(callback, delay_s)
+        if waiting is not None and run.dispatcher.carries_out(waiting.guid, waiting.action):
             run.runner.post(waiting)
         elif delay_s <= 0:
             self._submit(run, task)
@@ -62,7 +62,7 @@ class Tasks(Logger):
                 result = asyncio.run_coroutine_threadsafe(result, run.runner.loop).result()
             task.result = result
             task.status = TaskStatus.DONE
-        except Exception as error:
+        except BaseException as error:  # sys.exit() in a callback, too, ends that callback only
             task.result = traceback.format_exc()
             task.status = TaskStatus.ERROR
             manager, action = own_method(task.callback)
@@ -83,8 +83,11 @@ def own_method(callback: Callable[[], Any]) -> tuple[ResourceManager | None, Any
 def as_waiting(callback: Callable[[], Any], delay_s: float) -> ev.Waiting | None:
     """Return the event when scheduling this means "I wait for my peers", else None.
 
-    That is so for a resource's own life-cycle method, scheduled after the `reschedule_delay` of its class or of the seed.
+    That is so for a resource's own life-cycle method, scheduled after the `reschedule_delay` of its class or of the seed, while that very
+    method is being carried out (which is for the caller to see): a start that schedules its stop wants it then, whatever its peers do.
     """
+    if isinstance(callback, functools.partial) and (callback.args or callback.keywords):
+        return None
     manager, action = own_method(callback)
     if manager is None or delay_s <= 0 or delay_s not in (_relative_s(manager.reschedule_delay), _relative_s(reschedule_delay)):
         return None
