@@ -47,7 +47,8 @@ class CommandApplication(ResourceManager):
     needs: ClassVar = {HostNode: ResourceState.READY}
     role: ClassVar[Role] = "application"
     check: ClassVar[Check | None] = staticmethod(check_command)
-    deadlines: ClassVar = {ResourceAction.RELEASE: 180.0}  # longer than the longest grace, twice, and the tear-down
+    # Longer than the longest grace, twice, and the tear-down.
+    deadlines: ClassVar = {ResourceAction.STOP: 180.0, ResourceAction.RELEASE: 180.0}
     stop_signal: ClassVar[signal.Signals] = signal.SIGTERM
     """Sent first when it is stopped; TERM and KILL follow."""
 

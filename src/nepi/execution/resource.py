@@ -136,7 +136,7 @@ class ResourceManager(Template):
     """Programs that must exist where it runs."""
     check: ClassVar[Check | None] = None
     """Finds at plan time the mistakes that only this type can know of; a pure function, declared with staticmethod."""
-    deadlines: ClassVar[Mapping[ResourceAction, str | float | None]] = {ResourceAction.RELEASE: 60.0}
+    deadlines: ClassVar[Mapping[ResourceAction, str | float | None]] = {ResourceAction.STOP: 120.0, ResourceAction.RELEASE: 60.0}
     """How long each action may take; no entry means no limit."""
 
     deployment_group: int | None = None

@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import asyncio
-from typing import ClassVar
 
 from nepi.errors import ResourceError
 from nepi.execution.attribute import Attribute
 from nepi.execution.resource import ResourceManager
-from nepi.model.states import ResourceAction, ResourceState
+from nepi.model.states import ResourceState
 
 READY = ResourceState.READY
 
@@ -24,7 +23,6 @@ class Scripted(ResourceManager):
     failTimes = Attribute.integer(help="How many times it fails before it works; for ever when not set.", range=(1, 1_000_000))
     failReason = Attribute.string("as scripted", help="What the failure says.")
 
-    deadlines: ClassVar = {ResourceAction.RELEASE: 60.0}
     _failures: int = 0
 
     async def deploy(self) -> None:
