@@ -4,7 +4,7 @@ One process, one thread, messages packed with struct, no agent, no ledger, no jo
 chain is n hosts, each linked to the next. Each host is a network namespace with loopback up; each link end in a host has
 an IPv4 and an IPv6 address.
 
-    python bench/bare_netlink.py star 1000
+    python bench/bare_netlink.py [star|chain HOSTS]
 """
 
 from __future__ import annotations
@@ -196,4 +196,6 @@ def chain(n: int) -> Timing:
 
 
 if __name__ == "__main__":
-    print(json.dumps(asdict(_measure(sys.argv[1], int(sys.argv[2])))))
+    cases = [(sys.argv[1], int(sys.argv[2]))] if len(sys.argv) == 3 else [("star", 100), ("chain", 100)]
+    for one in cases:
+        print(json.dumps(asdict(_measure(*one))))

@@ -10,7 +10,7 @@ import itertools
 import os
 import secrets
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Self
 
@@ -245,7 +245,7 @@ class NamespaceSession:
 
     async def shape(self, place: str, ifname: str, shape: Shape | None) -> None:
         """Make the frames that leave by an interface behave as `shape` says, and in no other way; None removes it."""
-        await self._step("shape", f"shape {place}:{ifname}", place, ifname=ifname, shape=None if shape is None else asdict(shape))
+        await self._step("shape", f"shape {place}:{ifname}", place, ifname=ifname, shape=None if shape is None else shape._asdict())
 
     async def reshape(self, place: str, ifname: str, **changes: float | int | None) -> Shape | None:
         """Change some properties of an interface's shape and leave the others; return the whole."""

@@ -7,8 +7,7 @@ import resource
 import signal
 import socket
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
-from typing import NoReturn
+from typing import NamedTuple, NoReturn
 
 from . import namespaces
 
@@ -24,8 +23,7 @@ _DEFAULT_SIGNALS = (
 )
 
 
-@dataclass(frozen=True, slots=True)
-class CommandSpec:
+class CommandSpec(NamedTuple):
     """A command as a client asks for it. Paths are absolute.
 
     Attributes:
@@ -44,8 +42,7 @@ class CommandSpec:
     env: Mapping[str, str] | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class Surroundings:
+class Surroundings(NamedTuple):
     """What every command inherits from the agent's start.
 
     Attributes:

@@ -9,7 +9,6 @@ from __future__ import annotations
 import itertools
 import os
 from collections.abc import Callable, Iterator
-from dataclasses import asdict, dataclass, field, replace
 from typing import Any
 
 from . import namespaces, queues, requests
@@ -30,27 +29,31 @@ class StepError(Exception):
     """A step that names something wrong; the message is for the user."""
 
 
-@dataclass(slots=True, eq=False)
 class Interface:
     """One end of a link."""
 
-    ifname: str
-    index: int
-    place: str
-    mtu: int = DEFAULT_MTU
-    shape: queues.Shape | None = None
-    peer: Interface | None = None
+    __slots__ = ("ifname", "index", "mtu", "peer", "place", "shape")
+
+    def __init__(self, ifname: str, index: int, place: str, mtu: int = DEFAULT_MTU) -> None:
+        self.ifname = ifname
+        self.index = index
+        self.place = place
+        self.mtu = mtu
+        self.shape: queues.Shape | None = None
+        self.peer: Interface | None = None
 
 
-@dataclass(slots=True, eq=False)
 class Place:
     """A node (a namespace of its own) or a switch (a bridge in the shared namespace)."""
 
-    name: str
-    fd: int
-    socket: NetlinkSocket
-    bridge: Interface | None = None
-    interfaces: dict[str, Interface] = field(default_factory=dict)
+    __slots__ = ("bridge", "fd", "interfaces", "name", "socket")
+
+    def __init__(self, name: str, fd: int, socket: NetlinkSocket, bridge: Interface | None = None) -> None:
+        self.name = name
+        self.fd = fd
+        self.socket = socket
+        self.bridge = bridge
+        self.interfaces: dict[str, Interface] = {}
 
 
 class Network:
@@ -147,7 +150,7 @@ class Network:
                 "switch": place.bridge is not None,
                 "fd": place.fd,
                 "interfaces": {
-                    i.ifname: {"index": i.index, "mtu": i.mtu, "shape": asdict(i.shape) if i.shape else None}
+                    i.ifname: {"index": i.index, "mtu": i.mtu, "shape": i.shape._asdict() if i.shape else None}
                     for i in place.interfaces.values()
                 },
             }
@@ -269,7 +272,7 @@ class Network:
         place, interface = self._interface(step)
         old = interface.shape
         base = queues.Shape() if step.get("replace", True) or old is None else old
-        new = replace(base, **step["shape"]) if step["shape"] is not None else None
+        new = base._replace(**step["shape"]) if step["shape"] is not None else None
         request = queues.queue(interface.index, new, interface.mtu + ETHERNET_HEADER)
         if request.kind == queues.RTM_DELQDISC:
             new = None
@@ -288,7 +291,7 @@ class Network:
             for end in (interface, interface.peer):
                 if end is not None and (other := self.places.get(end.place)) is not None:
                     batch.afterwards.append((number, _in_namespace(other.fd, self._kernel_name(other, end), namespaces.disable_offloads)))
-        return {"shape": asdict(new) if new else None}
+        return {"shape": new._asdict() if new else None}
 
     @staticmethod
     def _kernel_name(place: Place, interface: Interface) -> str:

@@ -9,7 +9,6 @@ import signal
 import socket
 import time
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
 from typing import Any
 
 from .child import CommandSpec, Surroundings, run_child
@@ -19,7 +18,6 @@ from .tree import Processes, TreeStopper
 Reply = Callable[[dict[str, Any]], None]
 
 
-@dataclass(slots=True, eq=False)
 class Command:
     """One command. `pid` is the agent's number for it, `outer_pid` the controller's.
 
@@ -29,18 +27,36 @@ class Command:
         exit: what `exits.jsonl` says of it, once it has ended.
     """
 
-    spec: CommandSpec
-    pid: int
-    channel: socket.socket | None
-    owner: object
-    outer_pid: int = 0
-    start_ticks: int = 0
-    started_at: float = 0.0
-    identified: Callable[[], None] | None = None
-    executed: Callable[[], None] | None = None
-    error: dict[str, Any] | None = None
-    exit: dict[str, Any] | None = None
-    heard: bytes = b""
+    __slots__ = (
+        "channel",
+        "error",
+        "executed",
+        "exit",
+        "heard",
+        "identified",
+        "outer_pid",
+        "owner",
+        "pid",
+        "spec",
+        "start_ticks",
+        "started_at",
+    )
+
+    def __init__(
+        self, spec: CommandSpec, pid: int, channel: socket.socket | None, owner: object, error: dict[str, Any] | None = None
+    ) -> None:
+        self.spec = spec
+        self.pid = pid
+        self.channel = channel
+        self.owner = owner
+        self.error = error
+        self.outer_pid = 0
+        self.start_ticks = 0
+        self.started_at = 0.0
+        self.identified: Callable[[], None] | None = None
+        self.executed: Callable[[], None] | None = None
+        self.exit: dict[str, Any] | None = None
+        self.heard = b""
 
     @property
     def alive(self) -> bool:

@@ -6,7 +6,7 @@ Sources: tc-tbf(8), tc-netem(8), linux/pkt_sched.h.
 from __future__ import annotations
 
 import struct
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from .netlink import NLM_F_CREATE, NLM_F_REPLACE, Request, attribute, text
 
@@ -28,8 +28,7 @@ _RATESPEC = struct.Struct("=BBHhHI")
 _MAX32 = 0xFFFFFFFF
 
 
-@dataclass(frozen=True, slots=True)
-class Shape:
+class Shape(NamedTuple):
     """What one end of a link does to the frames that leave by it; None means nothing.
 
     Attributes:

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import socket
 import struct
-from dataclasses import dataclass
 
 from .netlink import NLM_F_CREATE, NLM_F_EXCL, NLM_F_REPLACE, Request, attribute, nested, number, text
 
@@ -37,7 +36,6 @@ _RTMSG = struct.Struct("=BBBBBBBBI")
 _NDMSG = struct.Struct("=BxxxiHBB")
 
 
-@dataclass(frozen=True, slots=True)
 class LinkEnd:
     """One end of a veth pair as the kernel is asked for it.
 
@@ -47,13 +45,25 @@ class LinkEnd:
         master: index of its bridge; heeded for the first end only.
     """
 
-    ifname: str
-    index: int
-    netns_fd: int | None = None
-    mac: str | None = None
-    mtu: int | None = None
-    up: bool = True
-    master: int | None = None
+    __slots__ = ("ifname", "index", "mac", "master", "mtu", "netns_fd", "up")
+
+    def __init__(
+        self,
+        ifname: str,
+        index: int,
+        netns_fd: int | None = None,
+        mac: str | None = None,
+        mtu: int | None = None,
+        up: bool = True,
+        master: int | None = None,
+    ) -> None:
+        self.ifname = ifname
+        self.index = index
+        self.netns_fd = netns_fd
+        self.mac = mac
+        self.mtu = mtu
+        self.up = up
+        self.master = master
 
 
 def mac_bytes(mac: str) -> bytes:

@@ -6,7 +6,7 @@ import os
 import signal
 import time
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from typing import NamedTuple
 
 from .loop import Loop
 
@@ -16,8 +16,7 @@ KILL_AGAIN_S = 0.02
 GIVE_UP_S = 5.0
 
 
-@dataclass(frozen=True, slots=True)
-class Seen:
+class Seen(NamedTuple):
     """One process, in the agent's own numbers; `folder` is its place in /proc."""
 
     pid: int
@@ -185,10 +184,12 @@ class TreeStopper:
         self._loop.watch(fd, ended)
 
 
-@dataclass(slots=True, eq=False)
 class _Stop:
-    tag: str
-    root: int
-    kill_at: float
-    done: Callable[[bool], None]
-    signalled: dict[tuple[int, int], int] = field(default_factory=dict)
+    __slots__ = ("done", "kill_at", "root", "signalled", "tag")
+
+    def __init__(self, tag: str, root: int, kill_at: float, done: Callable[[bool], None]) -> None:
+        self.tag = tag
+        self.root = root
+        self.kill_at = kill_at
+        self.done = done
+        self.signalled: dict[tuple[int, int], int] = {}

@@ -1,0 +1,56 @@
+"""Each benchmark runs with a tiny size, prints its table and writes its figures. What they measure is no verdict here."""
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+BENCH = Path(__file__).parents[2] / "bench"
+
+
+def bench(tmp_path: Path, program: str, *arguments: str) -> tuple[list[str], Any]:
+    """Run a benchmark; return the lines that it printed, and what it wrote as JSON."""
+    figures = tmp_path / "figures.json"
+    argv = [sys.executable, str(BENCH / program), *arguments, "--json", str(figures)]
+    environment = {**os.environ, "NEPI_HOME": str(tmp_path / "home")}
+    done = subprocess.run(argv, capture_output=True, text=True, env=environment, cwd=tmp_path, check=False)
+    assert done.returncode == 0, done.stderr
+    return done.stdout.splitlines(), json.loads(figures.read_text())
+
+
+@pytest.mark.slow
+def test_control_plane_compares_three_styles(tmp_path: Path) -> None:
+    table, rows = bench(tmp_path, "control_plane.py", "--cases", "2x3", "--repeat", "1")
+    assert [line.split()[:3] for line in table[1:]] == [[style, "2x3", "11"] for style in ("asyncio", "declared", "seed")]
+    assert [row["resources"] for row in rows] == [11, 11, 11]
+
+
+@pytest.mark.slow
+def test_reaction_measures_both_kinds_of_methods_and_the_limit(tmp_path: Path) -> None:
+    table, figures = bench(tmp_path, "reaction.py", "--resources", "50", "--pairs", "5")
+    assert len(table) == 5
+    assert [row["kind"] for row in figures["rows"]] == ["async client", "plain client", "bare queue"]
+
+
+@pytest.mark.slow
+@pytest.mark.netns
+def test_topology_compares_nepi_with_bare_netlink(tmp_path: Path) -> None:
+    kind = "" if os.geteuid() == 0 else "-rootless"
+    systems = [f"bare{kind}", f"nepi{kind}"]
+    table, figures = bench(tmp_path, "topology.py", "--hosts", "3", "--repeat", "1", "--systems", ",".join(systems))
+    rows = figures["rows"]
+    assert [(row["shape"], row["system"]) for row in rows] == [(shape, system) for shape in ("star", "chain") for system in systems]
+    assert [line.split()[2] for line in table[2:]] == systems * 2
+    assert all(row["up_ratio"] > 0 for row in rows)
+
+
+@pytest.mark.slow
+@pytest.mark.netns
+@pytest.mark.root
+def test_topology_takes_ip_batch_along(tmp_path: Path) -> None:
+    _, figures = bench(tmp_path, "topology.py", "--hosts", "2", "--repeat", "1", "--systems", "ip")
+    assert [row["up_s"] > 0 for row in figures["rows"]] == [True, True]
