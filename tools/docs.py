@@ -14,6 +14,8 @@ from enum import IntEnum
 from pathlib import Path
 from typing import Any, Final
 
+from life_cycle_picture import picture
+
 from nepi import errors
 from nepi.cli.types import flag_names, known_types, written
 from nepi.engine import lifecycle
@@ -110,7 +112,9 @@ A retry policy makes another attempt: it takes {retried}. `FAILED` is entered wh
 
 ## The same as a picture
 
-A state diagram in [Mermaid](https://mermaid.js.org/)'s language, drawn from the table in `engine/lifecycle.py`:
+![States and moves](life-cycle.svg)
+
+Solid arrows are moves by order, dashed ones are announced. The same for [Mermaid](https://mermaid.js.org/):
 
 ```mermaid
 {lifecycle.draw()}
@@ -398,6 +402,7 @@ def markdown(text: str) -> str:
 
 PAGES: Final[dict[str, Callable[[], str]]] = {
     "life-cycle.md": life_cycle_page,
+    "life-cycle.svg": picture,
     "api.md": api_page,
     "resource-types.md": types_page,
     "errors.md": errors_page,
