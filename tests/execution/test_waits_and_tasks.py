@@ -147,7 +147,7 @@ def test_a_wait_on_the_loops_thread_is_refused(ec: VirtualController) -> None:
     assert [str(error).partition(";")[0] for error in caught] == [
         "wait() would block the loop that it waits for",
         "shutdown() would block the loop that it waits for",
-        "wait() would block the loop that it waits for",
+        "release() would block the loop that it waits for",
     ]
 
 

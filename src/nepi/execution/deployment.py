@@ -3,18 +3,22 @@
 from __future__ import annotations
 
 import dataclasses
+import json
 from collections.abc import Iterable, Mapping
-from typing import Any
+from typing import Any, Final
 
 from nepi.engine import events as ev
+from nepi.errors import DescriptionError
 from nepi.execution.factory import ResourceFactory, backend_probe
 from nepi.execution.resource import ResourceManager, seed_condition
-from nepi.model.attributes import Flags
+from nepi.model.attributes import Flags, Reference
 from nepi.model.conditions import Condition
 from nepi.model.experiment import ExperimentDescription, ResourceDescription
 from nepi.model.states import ResourceAction
 from nepi.model.typespec import TypeSpec
 from nepi.units import duration_s
+
+_PLAIN: Final = (str, int, float, Reference)
 
 
 def describe(exp_id: str, backend: str, managers: Iterable[ResourceManager], *, credentials: bool = False) -> ExperimentDescription:
@@ -37,7 +41,24 @@ def _described(manager: ResourceManager, credentials: bool) -> ResourceDescripti
 
 def _values(manager: ResourceManager, credentials: bool) -> dict[str, Any]:
     values = manager.values_set()
+    for name, value in values.items():
+        if not isinstance(value, _PLAIN):
+            _check_written(manager, name, value)
     return values if credentials else {name: value for name, value in values.items() if not manager.has_flag(name, Flags.Credential)}
+
+
+def _check_written(manager: ResourceManager, name: str, value: Any) -> None:
+    """Check a value that is no plain one: a hook or a list of allowed values can let in anything.
+
+    Raises:
+        DescriptionError: it cannot be written as JSON.
+    """
+    try:
+        json.dumps(value)
+    except (TypeError, ValueError) as error:
+        shown = "its value, a credential," if manager.has_flag(name, Flags.Credential) else repr(value)
+        place = f"{manager.rtype()} {manager.name!r}"
+        raise DescriptionError(f"{place} has attribute {name!r} set to {shown} which cannot be written down: {error}") from None
 
 
 def without_credentials(description: ExperimentDescription, catalogue: Mapping[str, TypeSpec]) -> ExperimentDescription:

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
 
 from nepi.engine import events as ev
-from nepi.errors import BadValueError, UsageError
+from nepi.errors import BadValueError, UnknownResourceError, UsageError
 from nepi.execution.deployment import describe
 from nepi.execution.factory import ResourceFactory
 from nepi.execution.handle import Handle
@@ -19,7 +19,7 @@ from nepi.execution.resource import ResourceManager, seed_condition
 from nepi.execution.rundir import RunDir
 from nepi.execution.setting import set_checked
 from nepi.model.attributes import Attribute, Flags
-from nepi.model.conditions import Condition, members_of
+from nepi.model.conditions import Condition, action_named, as_condition, members_of, state_named
 from nepi.model.experiment import ExperimentDescription
 from nepi.model.states import ResourceAction, ResourceState, ResourceState2str
 from nepi.model.traces import Trace, TraceAttr
@@ -156,9 +156,14 @@ class Describing(Logger, ABC):
         """Guids of all resources."""
         return list(self.registry.managers)
 
-    def get_resource(self, guid: int) -> ResourceManager | None:
-        """Return a resource manager by guid, or None."""
-        return self.registry.managers.get(guid)
+    def get_resource(self, guid: Guid) -> ResourceManager | None:
+        """Return a resource manager, or None."""
+        if type(guid) is int:
+            return self.registry.managers.get(guid)
+        try:
+            return self.registry.managers.get(self.registry.guid_of(guid))
+        except UnknownResourceError:
+            return None
 
     def get_resources_by_type(self, rtype: str) -> list[ResourceManager]:
         """Return the resource managers of exactly this type."""
@@ -200,10 +205,7 @@ class Describing(Logger, ABC):
             BadValueError: no such state or action, or `time` is no duration.
         """
         group = [self.resource(one).guid for one in listed(guids2)]
-        try:
-            action, state = ResourceAction(action), ResourceState(state)
-        except ValueError as error:
-            raise BadValueError(f"register_condition: {error}") from None
+        action, state = action_named(action), state_named(state)
         seed_condition(group, state, time)
         for one in listed(guids1):
             self.resource(one).register_condition(action, group, state, time)
@@ -211,7 +213,7 @@ class Describing(Logger, ABC):
     def add_condition(self, resource: Guid, action: ResourceAction, condition: Condition) -> None:
         """Let an action of a resource wait for a condition value."""
         manager = self.resource(resource)
-        for guid in members_of(condition):
+        for guid in members_of(as_condition(condition)):
             self.resource(guid)
         manager._when = [*(manager._when or []), (action, condition)]
         self.condition_registered(manager.guid, action, condition)

@@ -18,7 +18,7 @@ from nepi.engine import events as ev
 from nepi.engine.lifecycle import ORDERED
 from nepi.errors import ResourceError
 from nepi.execution.lanes import Lanes
-from nepi.execution.resource import ResourceManager
+from nepi.execution.resource import ResourceManager, text_of
 from nepi.execution.sampler import Sampler
 from nepi.execution.sessions import Sessions
 from nepi.execution.spec_of import samples_state
@@ -319,8 +319,5 @@ class Dispatcher:
 
 def reason_of(error: BaseException) -> str:
     """Return one text for people about an exception."""
-    try:
-        text = str(error).strip()
-    except Exception:  # its __str__ is broken
-        text = ""
-    return text if isinstance(error, ResourceError) and text else f"{type(error).__name__}: {text}" if text else type(error).__name__
+    text, kind = text_of(error), type(error).__name__
+    return text if text == kind or isinstance(error, ResourceError) else f"{kind}: {text}"

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import asyncio
 import atexit
-import contextlib
 import functools
 import secrets
 import threading
@@ -18,7 +17,7 @@ from types import TracebackType
 from typing import TYPE_CHECKING, Any, Self, TypeVar
 
 from nepi.engine import events as ev
-from nepi.errors import ExperimentError, UsageError
+from nepi.errors import BadValueError, DescriptionError, ExperimentError, UsageError
 from nepi.execution import invocation
 from nepi.execution.deployment import catalogue_of, conditions_of, describe, facts_for, joined, needed, profiles_of, without_credentials
 from nepi.execution.describing import Describing
@@ -32,15 +31,16 @@ from nepi.execution.rundir import RunDir, checked_name, runs_home
 from nepi.execution.scheduler import Task
 from nepi.execution.sessions import Session
 from nepi.execution.setting import set_checked, set_now, takes_effect
-from nepi.execution.tasks import Tasks, own_method
+from nepi.execution.tasks import Tasks, due_in_s, own_method
 from nepi.execution.waits import WaitResult
 from nepi.model.commands import Completed
-from nepi.model.conditions import Condition, Reached, members_of
+from nepi.model.conditions import Condition, Reached, as_condition, members_of, state_named
 from nepi.model.experiment import ExperimentDescription
 from nepi.model.states import ENDED, ResourceAction, ResourceState, ResourceState2str
 from nepi.plan.core import NETWORKS, plan
 from nepi.plan.result import Plan, without
 from nepi.units import duration_s
+from nepi.util.redaction import without_secrets
 from nepi.util.timefuncs import tsformat
 
 if TYPE_CHECKING:
@@ -98,6 +98,7 @@ class ExperimentController(Describing):
         self.registry = Registry(self)
         self._networks = networks
         self._lock = threading.RLock()
+        self._ending = threading.RLock()
         self._retries: dict[int, ev.Retry] = {}
         self._unjoined: dict[int, None] = {}
         self._unplanned: dict[int, None] = {}
@@ -212,11 +213,11 @@ class ExperimentController(Describing):
         Raises:
             DescriptionError: an attribute or a resource does not exist, or a value is wrong.
         """
+        self._refuse_when_over("set_when")
         manager = self.resource(guid)
         for name, value in values.items():
             manager.get_attribute(name).converted(value)
-        for member in members_of(condition):
-            self.resource(member)
+        self._check_condition(condition)
         with self._lock:
             if self._run is None:
                 self._changes.append((manager, condition, values))  # a description only; it takes effect with the first deploy
@@ -244,7 +245,7 @@ class ExperimentController(Describing):
         """Set an attribute of every one of guids1 when all of guids2 are at or beyond `state`, and `time` after that."""
         group = [self.guid_of(one) for one in listed(guids2)]
         for one in listed(guids1):
-            self.set_when(one, seed_condition(group, ResourceState(state), time), **{name: value})
+            self.set_when(one, seed_condition(group, state_named(state), time), **{name: value})
 
     # Acting.
 
@@ -308,10 +309,10 @@ class ExperimentController(Describing):
         """
         with self._lock, collection_paused():
             self._refuse_when_over("deploy")
-            if guids is None:
-                wanted = [guid for guid in self.registry.managers if guid not in self._deployed]
-            else:
-                wanted = list(self.registry.guids_of(guids))
+            wanted = self._deployable(guids)
+            if group is not None and (isinstance(group, bool) or not isinstance(group, int) or group < 1):
+                raise BadValueError(f"deploy: group {group!r} is no deployment group; use one that an earlier deploy() returned")
+            self._refuse_lost_changes()
             self._make_plan()
             asked = invocation.current()
             if asked is not None and asked.planned is not None:
@@ -330,6 +331,27 @@ class ExperimentController(Describing):
             for manager, condition, values in changes:
                 self._watch_change(manager, condition, values)
             return group
+
+    def _deployable(self, guids: Any) -> list[int]:
+        """Return those of `guids` (all by default) that are not deployed yet.
+
+        Raises:
+            UsageError: one of `guids` has been released.
+        """
+        managers = self.registry.managers
+        asked = list(managers) if guids is None else self.registry.guids_of(guids)
+        over = [guid for guid in asked if managers[guid]._current == ResourceState.RELEASED]
+        if over and guids is not None:
+            names = ", ".join(managers[guid].name for guid in over)
+            raise UsageError(f"deploy: {names} has been released, and what was released is not deployed again; add a new resource")
+        return [guid for guid in asked if guid not in self._deployed and guid not in over]
+
+    def _refuse_lost_changes(self) -> None:
+        for manager, condition, values in self._changes:
+            for guid in (manager.guid, *members_of(condition)):
+                if guid not in self.registry.managers:
+                    what = f"the change of {', '.join(values)} of {manager.name}"
+                    raise DescriptionError(f"deploy: {what} speaks of guid {guid}, which was removed")
 
     def check(self) -> Plan:
         """Plan what is new and return the whole plan; nothing is created.
@@ -407,8 +429,9 @@ class ExperimentController(Describing):
                 for guid in wanted:
                     self.registry.managers[guid].set_released()
                 return WaitResult(True)
+            self._run.runner.refuse_on_loop("release")
             self._join()
-            self._running().runner.post(ev.ReleaseAsked(tuple(wanted)))
+            self._run.runner.post(ev.ReleaseAsked(tuple(wanted)))
         result = self.wait_released(wanted)
         if guids is None and result:
             self._state = ECState.RELEASED
@@ -420,19 +443,21 @@ class ExperimentController(Describing):
         Raises:
             ExperimentError: the controller itself failed during the run.
         """
-        with self._lock:
-            if self._state == ECState.TERMINATED:
+        run = self._run
+        if self._is_over() or (run is not None and run.runner.is_elsewhere):
+            return  # the latter: this process is a fork, and what runs is its parent's
+        if run is not None:
+            run.runner.refuse_on_loop("shutdown")
+        with self._ending:  # who comes second returns when it is done
+            if self._is_over():
                 return
-            run = self._run
-            if run is not None:
-                run.runner.refuse_on_loop("shutdown")
-        if not self.keep or run is None:
-            self.release()
-        self._state = ECState.TERMINATED
-        if run is None:
-            return
-        run.finish(keep=self.keep)
-        atexit.unregister(self._at_exit)
+            if not self.keep or run is None:
+                self.release()
+            self._state = ECState.TERMINATED
+            if run is None:
+                return
+            atexit.unregister(self._at_exit)
+            run.finish(keep=self.keep)
         if run.runner.broken is not None:
             raise ExperimentError(f"the controller failed: {run.runner.broken}") from run.runner.broken
 
@@ -448,6 +473,8 @@ class ExperimentController(Describing):
             PlanError: the description has mistakes; nothing was created.
             ExperimentError: a critical resource failed, the deadline passed, or something could not be given back.
         """
+        if self._run is not None and self._state != ECState.TERMINATED:
+            self._run.runner.refuse_on_loop("run")
         self.deploy()
         try:
             result = self._wait(self._done(), deadline)
@@ -456,9 +483,7 @@ class ExperimentController(Describing):
             elif not self.abort:
                 self.abort_run(result.reason)
         except BaseException as error:
-            with contextlib.suppress(KeyboardInterrupt):
-                self._abort_because_of(error)
-                self.shutdown()
+            self._end_because_of(error)
             raise
         self.shutdown()
         # The wait is over also when the last resource ended by a failure that aborts the run.
@@ -489,7 +514,16 @@ class ExperimentController(Describing):
 
     def abort_run(self, reason: str) -> None:
         """End the run early: nothing new is started, every wait ends at once with `reason`."""
-        self._begin().runner.post(ev.AbortAsked(reason))
+        self._refuse_when_over("abort_run")
+        self._begin().runner.post(ev.AbortAsked(without_secrets(reason)))
+
+    def _end_because_of(self, error: BaseException) -> None:
+        """Shut down because of an exception, which goes on to the caller whatever else fails."""
+        try:
+            self._abort_because_of(error)
+            self.shutdown()
+        except (Exception, KeyboardInterrupt) as another:
+            error.add_note(f"while the experiment was given back: {type(another).__name__}: {another}")
 
     def _abort_because_of(self, error: BaseException) -> None:
         """Let the record of a run that an exception ends early say so; a script that just exits has ended well."""
@@ -522,10 +556,12 @@ class ExperimentController(Describing):
 
     def wait_for(self, condition: Condition, deadline: str | float | None = None) -> WaitResult:
         """Wait until a condition value is met."""
+        self._check_condition(condition)
         return self._wait(condition, deadline)
 
     async def until(self, condition: Condition, deadline: str | float | None = None) -> WaitResult:
         """Wait until a condition value is met, without blocking the loop that awaits this (a notebook's, for example)."""
+        self._check_condition(condition)
         runner = self._joined(members_of(condition)).runner
         result: asyncio.Future[WaitResult] = asyncio.get_running_loop().create_future()
         waiting = result.get_loop()
@@ -539,9 +575,13 @@ class ExperimentController(Describing):
         finally:
             runner.unwatch(number)
 
+    def _check_condition(self, condition: Condition) -> None:
+        for guid in members_of(as_condition(condition)):
+            self.resource(guid)
+
     def _wait_all(self, guids: Any, state: int, deadline: str | float | None, *, survives_abort: bool = False) -> WaitResult:
         members = self.registry.guids_of(guids)
-        return self._wait(Reached(members, int(ResourceState(state)), "at_least"), deadline, survives_abort=survives_abort)
+        return self._wait(Reached(members, int(state_named(state)), "at_least"), deadline, survives_abort=survives_abort)
 
     def _wait(self, condition: Condition, deadline: str | float | None = None, *, survives_abort: bool = False) -> WaitResult:
         if self._state == ECState.TERMINATED:
@@ -567,6 +607,7 @@ class ExperimentController(Describing):
             The task's id.
         """
         self._refuse_when_over("schedule")
+        due_in_s(date)
         run = self._begin()
         if self._unjoined:
             manager, _ = own_method(callback)
@@ -585,11 +626,12 @@ class ExperimentController(Describing):
         if run is not None:
             if self._unjoined and guid in self._unjoined:
                 self._join((guid,))
-            run.runner.post((guid, state))
+            if guid in self.registry.managers:  # else it was removed, and nobody waits for it
+                run.runner.post((guid, state))
 
     def failure_explained(self, guid: int, reason: str) -> None:
         """A resource says why it is about to fail."""
-        if self._run is not None and guid not in self._unjoined:
+        if self._run is not None and guid not in self._unjoined and guid in self.registry.managers:
             self._run.runner.post(ev.Explained(guid, reason))
 
     def exited(self, guid: int, status: int) -> None:
@@ -692,8 +734,11 @@ class ExperimentController(Describing):
         if guid is not None and not replaced(self._fm):
             self._fm.eval_failure(guid)
 
+    def _is_over(self) -> bool:
+        return self._state == ECState.TERMINATED
+
     def _refuse_when_over(self, what: str) -> None:
-        if self._state == ECState.TERMINATED:
+        if self._is_over():
             raise UsageError(f"{what}: experiment {self._exp_id} has been shut down; make a new ExperimentController")
 
     @functools.cached_property
@@ -703,8 +748,10 @@ class ExperimentController(Describing):
         def shut_down() -> None:
             ec = reference()
             if ec is not None:
-                with contextlib.suppress(Exception):
+                try:
                     ec.shutdown()
+                except Exception as error:
+                    ec.error(f"experiment {ec.exp_id} could not be shut down at the end of the program: {error}")
 
         return shut_down
 
@@ -712,9 +759,10 @@ class ExperimentController(Describing):
         return self
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
-        if error is not None:
-            self._abort_because_of(error)
-        self.shutdown()
+        if error is None:
+            self.shutdown()
+        else:
+            self._end_because_of(error)
 
     async def __aenter__(self) -> Self:
         return self

@@ -64,6 +64,8 @@ class ResourceFactory:
         Raises:
             UnknownTypeError: there is no such type; the message has the nearest names.
         """
+        if not isinstance(rtype, str):
+            raise UnknownTypeError(f"{rtype!r} is not the name of a resource type; use a text such as 'Node'")
         names = [rtype] if "::" in rtype or not backend else [f"{backend}::{rtype}", rtype]
         for name in names:
             found = cls.get_resource_type(name)

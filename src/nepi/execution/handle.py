@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, Self
 
 from nepi.model.attributes import Reference
-from nepi.model.conditions import Condition, Exited, Reached
+from nepi.model.conditions import Condition, Exited, Reached, as_condition
 from nepi.model.states import ResourceAction, ResourceState
 from nepi.model.traces import TraceAttr
 from nepi.units import duration_s
@@ -93,7 +93,7 @@ class Handle(Reference):
         return self._when(ResourceAction.STOP, condition, deadline)
 
     def _when(self, action: ResourceAction, condition: Condition, deadline: str | float | None) -> Self:
-        bounded = condition if deadline is None else condition.within(duration_s(deadline))
+        bounded = condition if deadline is None else as_condition(condition).within(duration_s(deadline))
         self._ec.add_condition(self.guid, action, bounded)
         return self
 

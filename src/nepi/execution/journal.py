@@ -57,7 +57,7 @@ class Journal:
             self._fd = -1
 
     def _write(self, line: dict[str, Any]) -> None:
-        data = memoryview((_encode(line) + "\n").encode("utf-8", "surrogateescape"))
+        data = memoryview((_encode(line) + "\n").encode("utf-8", "backslashreplace"))
         while data:
             data = data[os.write(self._fd, data) :]
 

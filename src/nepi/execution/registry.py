@@ -41,7 +41,10 @@ class Registry:
         number: int = self._guids.next(guid)
         if number in self.managers:
             raise BadValueError(f"guid {number} is taken by {self.managers[number].name!r}")
-        manager = self.managers[number] = rclass(self._ec, number)
+        manager = rclass(self._ec, number)
+        if self._names and manager.name in self._names:  # somebody was given the name that this one would have by itself
+            self.rename(manager, f"{manager.name}.2")
+        self.managers[number] = manager
         return manager
 
     def checked_name(self, name: str) -> str:
@@ -51,9 +54,15 @@ class Registry:
             BadValueError: it is taken, or is no name.
         """
         checked_name("resource name", name)
-        if name in self._names:
+        if name in self._names or self._named_by_itself(name) is not None:
             raise BadValueError(f"resource name {name!r} is taken; names are unique within an experiment")
         return name
+
+    def _named_by_itself(self, name: str) -> ResourceManager | None:
+        """Return the resource that was given no name and goes by this one."""
+        _, _, number = name.rpartition("-")
+        manager = self.managers.get(int(number)) if number.isdecimal() and number.isascii() and len(number) < 10 else None
+        return manager if manager is not None and manager.name == name else None
 
     def rename(self, manager: ResourceManager, name: str) -> None:
         """Give a resource its name."""
@@ -140,10 +149,12 @@ class Registry:
             one.unregister_connection(other.guid)
             other.unregister_connection(one.guid)
             raise
-        if other.guid not in one.connections or one.guid not in other.connections:
+        refusing = [rm.name for rm, peer in ((one, other), (other, one)) if peer.guid not in rm.connections]
+        if refusing:
             one.unregister_connection(other.guid)
             other.unregister_connection(one.guid)
-            raise BadConnectionError(f"{one.name} ({one.rtype()}) and {other.name} ({other.rtype()}) cannot be connected")
+            who = " and ".join(refusing) + (" refuses" if len(refusing) == 1 else " refuse")
+            raise BadConnectionError(f"{one.name} ({one.rtype()}) and {other.name} ({other.rtype()}) cannot be connected: {who}")
         self._ec.connected(one.guid, other.guid)
 
 

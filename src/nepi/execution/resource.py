@@ -20,10 +20,11 @@ from nepi.execution.factory import ResourceFactory, find_types, populate_factory
 from nepi.execution.template import Template
 from nepi.execution.trace import TraceAttr
 from nepi.execution.tracefile import read_trace
-from nepi.model.conditions import Condition, Reached
+from nepi.model.conditions import Condition, Reached, action_named, state_named
 from nepi.model.states import ResourceAction, ResourceState, ResourceState2str
 from nepi.model.typespec import Check, Role
 from nepi.units import duration_s
+from nepi.util.redaction import without_secrets
 from nepi.util.timefuncs import tdiffsec, tnow
 
 if TYPE_CHECKING:
@@ -316,7 +317,7 @@ class ResourceManager(Template):
     def explain_failure(self, error: BaseException | str) -> None:
         """Say why the resource fails, before announcing it; the first reason is kept."""
         if not self._failure:
-            self._failure = str(error) or type(error).__name__
+            self._failure = text_of(error)
         ec = self._ec()
         if ec is not None:
             ec.failure_explained(self._guid, self._failure)
@@ -450,7 +451,7 @@ class ResourceManager(Template):
 
     def register_condition(self, action: int, group: Any, state: int, time: str | None = None) -> None:
         """Let `action` wait until all of `group` are at or beyond `state`, and for `time` (such as "2s") after that."""
-        action = ResourceAction(action)
+        action, state = action_named(action), state_named(state)
         group = list(group) if isinstance(group, list | tuple | set) else [group]
         self.conditions.setdefault(action, []).append((group, state, time))
         self.ec.condition_registered(self._guid, action, seed_condition(group, state, time))
@@ -519,6 +520,15 @@ class ResourceManager(Template):
     def set_with_conditions(self, name: str, value: Any, group: Any, state: int, time: str | None = None) -> None:
         """Set an attribute when all of `group` are at or beyond `state`, and `time` after that."""
         self.ec.set_with_conditions(name, value, self._guid, group, state, time)
+
+
+def text_of(error: BaseException | str) -> str:
+    """Return what an error says, or its kind when it says nothing; without credentials."""
+    try:
+        text = str(error).strip()
+    except Exception:  # its __str__ is broken
+        text = ""
+    return without_secrets(text) or type(error).__name__
 
 
 def seed_condition(group: Iterable[Any], state: int, time: str | None) -> Condition:

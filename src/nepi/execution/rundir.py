@@ -102,7 +102,7 @@ class RunDir:
     def write_text(self, path: Path, pieces: Iterable[str]) -> None:
         """Write a file of the run from pieces, likewise."""
         temporary = path.with_name(f".{path.name}.new")
-        with temporary.open("w", encoding="utf-8", errors="surrogateescape") as file:
+        with temporary.open("w", encoding="utf-8", errors="backslashreplace") as file:  # which JSON reads back as it was
             file.writelines(pieces)
         temporary.replace(path)
 

@@ -6,6 +6,7 @@ announcements, requests ──▶ inbox ──▶ Engine ──▶ journal ─�
 from __future__ import annotations
 
 import asyncio
+import os
 import threading
 from collections import deque
 from collections.abc import Awaitable, Callable
@@ -30,6 +31,10 @@ BATCH: Final = 20_000
 
 STUBBORN_S: Final = 5.0
 """How long tasks that were cancelled at the end of the run may take to end."""
+
+LOOK_EVERY_S: Final = 5.0
+"""How often somebody who is blocked looks whether the loop's thread is there at all."""
+OVER: Final = "the experiment has been shut down"
 
 Announcement = tuple[int, ResourceState]
 Item = Announcement | ev.Event | Callable[[], None]
@@ -74,6 +79,7 @@ class Runner(Logger):
         self._numbers = count(1)
         self._watches: dict[int, Callable[[WaitResult], None]] = {}
         self._stopped = threading.Event()
+        self._pid = os.getpid()
         self.loop = loop_factory()
         self._began = self.loop.time()
         self._thread = threading.Thread(target=self._main, name="nepi-runner", daemon=True)
@@ -93,6 +99,11 @@ class Runner(Logger):
         return threading.get_ident() == self._thread.ident
 
     @property
+    def is_elsewhere(self) -> bool:
+        """Whether this process is a fork of the one in which the loop runs."""
+        return os.getpid() != self._pid
+
+    @property
     def is_over(self) -> bool:
         """Whether the loop has been stopped."""
         return self._stopped.is_set()
@@ -106,11 +117,14 @@ class Runner(Logger):
         """Hand in an announcement, an event, or something to call on the loop's thread; kept in order."""
         self._inbox.append(item)
         if not self._signalled:
-            self._signalled = True
             try:
+                self._signalled = True
                 self.loop.call_soon_threadsafe(self._drain)
             except RuntimeError:
                 self._signalled = False  # the loop is closed: the run is over, and nobody listens any more
+            except BaseException:  # Ctrl-C just here: the next one who posts signals for this item, too
+                self._signalled = False
+                raise
 
     def watch(self, condition: Condition, done: Callable[[WaitResult], None], *, survives_abort: bool = False) -> int:
         """Call `done` on the loop's thread when the condition is met or can no longer be. Returns a number to drop it by."""
@@ -135,6 +149,8 @@ class Runner(Logger):
         bounded = condition if deadline_s is None else Within(condition, deadline_s)
         number = self.watch(bounded, future.set_result, survives_abort=survives_abort)
         try:
+            if self._stopped.is_set():  # just now; whoever ended the loop may have seen this watch or not
+                self._tell_watches(OVER)
             return self.block_on(future)
         finally:
             self.unwatch(number)
@@ -150,7 +166,13 @@ class Runner(Logger):
         async def run() -> T:
             return await coroutine
 
-        return self.block_on(asyncio.run_coroutine_threadsafe(run(), self.loop))
+        running = run()
+        try:
+            future = asyncio.run_coroutine_threadsafe(running, self.loop)
+        except RuntimeError:  # the loop was closed just now
+            running.close()
+            raise UsageError("call(): this experiment has been shut down") from None
+        return self.block_on(future)
 
     def block_on(self, future: Future[T]) -> T:
         """Block until a future that the loop settles is settled, and return its result; Ctrl-C gets through."""
@@ -159,10 +181,12 @@ class Runner(Logger):
             while True:
                 try:
                     # A bounded wait, again and again, because on some platforms only that one lets Ctrl-C through.
-                    return future.result(timeout=60.0)
+                    return future.result(timeout=LOOK_EVERY_S)
                 except TimeoutError:
                     if future.done():
                         raise
+                    if not self._thread.is_alive():
+                        raise UsageError("this experiment has been shut down meanwhile") from None
         finally:
             self._blocked_on.discard(future)
 
@@ -176,6 +200,8 @@ class Runner(Logger):
             raise UsageError(f"{what}() would block the loop that it waits for; in an async method, await the awaitable variant instead")
         if self._stopped.is_set():
             raise UsageError(f"{what}(): this experiment has been shut down")
+        if self.is_elsewhere:
+            raise UsageError(f"{what}(): this process was forked from the one that controls the experiment; only that one can")
 
     def close(self) -> None:
         """End the loop and its thread; harmless when they have ended."""
@@ -195,6 +221,7 @@ class Runner(Logger):
             self.loop.run_forever()
         finally:
             self._stopped.set()
+            self._tell_watches(OVER)
             self._end_tasks(asyncio.all_tasks(self.loop))
             self.loop.run_until_complete(self.loop.shutdown_asyncgens())
             self.loop.close()
@@ -268,13 +295,9 @@ class Runner(Logger):
     def _carry_out(self, decision: ev.Instruction) -> None:
         match decision:
             case ev.Met(watch=watch):
-                done = self._watches.pop(watch, None)
-                if done is not None:
-                    done(WaitResult(True))
+                self._tell(self._watches.pop(watch, None), WaitResult(True))
             case ev.Missed(watch=watch, reason=reason):
-                done = self._watches.pop(watch, None)
-                if done is not None:
-                    done(WaitResult(False, reason))
+                self._tell(self._watches.pop(watch, None), WaitResult(False, reason))
             case _:
                 self._dispatcher.carry_out(decision)
 
@@ -297,9 +320,23 @@ class Runner(Logger):
 
     def _let_nobody_wait(self) -> None:
         self._inbox.clear()
-        watches, self._watches = self._watches, {}
-        for done in watches.values():
-            done(WaitResult(False, f"the run cannot go on: {self.broken}"))
+        self._tell_watches(f"the run cannot go on: {self.broken}")
+
+    def _tell_watches(self, reason: str) -> None:
+        while self._watches:
+            try:
+                _, done = self._watches.popitem()  # one step of the interpreter: each is told once
+            except KeyError:
+                return
+            self._tell(done, WaitResult(False, reason))
+
+    def _tell(self, done: Callable[[WaitResult], None] | None, result: WaitResult) -> None:
+        if done is None:
+            return
+        try:
+            done(result)
+        except Exception as error:  # the loop of whoever awaited this may be closed by now; the run goes on
+            self.error(f"nobody takes the result of a wait any more: {type(error).__name__}: {error}")
 
 
 def gather(inbox: deque[Item], limit: int) -> tuple[list[ev.Event], list[Callable[[], None]], int]:

@@ -9,7 +9,7 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, Final
 
 from nepi.engine import events as ev
-from nepi.execution.dispatch import VERBS
+from nepi.execution.dispatch import VERBS, reason_of
 from nepi.execution.resource import ResourceManager, reschedule_delay
 from nepi.execution.scheduler import Task, TaskStatus
 from nepi.units import duration_s
@@ -33,7 +33,7 @@ class Tasks(Logger):
 
     def schedule(self, run: Run, date: str, callback: Callable[[], Any], track: bool) -> int:
         """See `ExperimentController.schedule`."""
-        delay_s = _relative_s(date) if _is_relative(date) else (stabsformat(date) - tnow()).total_seconds()
+        delay_s = due_in_s(date)
         task = Task(tnow() if delay_s <= 0 else stabsformat(date), callback)
         number: int = self._ids.next()
         task.id = number
@@ -67,9 +67,18 @@ class Tasks(Logger):
             task.status = TaskStatus.ERROR
             manager, action = own_method(task.callback)
             if manager is not None and action is not None:
-                run.runner.post(ev.Failed(manager.guid, action, f"{type(error).__name__}: {error}"))
+                run.runner.post(ev.Failed(manager.guid, action, reason_of(error)))
             else:
                 self.error(f"task {task.id} failed: {task.result}")
+
+
+def due_in_s(date: str) -> float:
+    """Return the seconds until a date, relative or absolute.
+
+    Raises:
+        BadValueError: it is neither.
+    """
+    return _relative_s(date) if _is_relative(date) else (stabsformat(date) - tnow()).total_seconds()
 
 
 def own_method(callback: Callable[[], Any]) -> tuple[ResourceManager | None, Any]:

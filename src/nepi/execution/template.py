@@ -14,6 +14,7 @@ from nepi.execution.attribute import Attribute, Flags, Types
 from nepi.execution.factory import ResourceFactory
 from nepi.execution.trace import Trace
 from nepi.util.logger import Logger
+from nepi.util.redaction import keep_secret
 
 D = TypeVar("D", Attribute, Trace)
 
@@ -202,11 +203,15 @@ class Template(Logger):
         if attribute is None:
             attribute = self._attribute(name).copy()
             attribute.value = value
+            if attribute.flags & Flags.Credential:
+                keep_secret(attribute.value)
             if own is None:
                 own = self._own_attrs = {}
             own[name] = attribute
             return
         attribute.value = value
+        if attribute.flags & Flags.Credential:
+            keep_secret(attribute.value)
 
     def get(self, name: str) -> Any:
         """Return the value of an attribute, in the attribute's own unit.

@@ -10,7 +10,7 @@ import itertools
 import os
 import threading
 from collections.abc import Callable
-from queue import SimpleQueue
+from queue import Empty, SimpleQueue
 from time import monotonic, process_time
 from typing import Any, Final
 
@@ -66,6 +66,8 @@ class Workers:
         self._calls.put(call)
         if not self._threads:
             self._begin()
+            if not self._threads:
+                self._make_here()
         if not self._waiting.is_set():
             self._waiting.set()
 
@@ -79,24 +81,46 @@ class Workers:
 
     def _begin(self) -> None:
         with self._lock:
-            if not self._threads and not self._closed:
-                self._add_thread()
-                threading.Thread(target=self._supervise, name=f"{self._name}-supervisor", daemon=True).start()
+            if not self._threads and not self._closed and self._add_thread():
+                self._start(self._supervise, "supervisor")
 
-    def _add_thread(self) -> None:
-        thread = threading.Thread(target=self._work, name=f"{self._name}-{len(self._threads) + 1}", daemon=True)
-        self._threads.append(thread)
-        thread.start()
+    def _add_thread(self) -> bool:
+        thread = self._start(self._work, str(len(self._threads) + 1))
+        if thread is not None:
+            self._threads.append(thread)
+        return thread is not None
+
+    def _start(self, target: Callable[[], None], name: str) -> threading.Thread | None:
+        thread = threading.Thread(target=target, name=f"{self._name}-{name}", daemon=True)
+        try:
+            thread.start()
+        except RuntimeError as error:  # too many, or the interpreter is ending (3.12 and later start none then)
+            Logger("workers").warning(f"no thread could be started: {error}")
+            return None
+        return thread
 
     def _work(self) -> None:
-        get, made = self._calls.get, self._made
+        get = self._calls.get
         while (call := get()) is not None:
-            try:
-                call()
-            except BaseException as error:  # a callback of the user that says sys.exit(), say, ends itself only
-                Logger("workers").error(f"{call!r} raised {error!r}")
-            next(made)  # one step of the interpreter: no increment is lost between threads
+            self._make(call)
             del call
+
+    def _make(self, call: Callable[[], None]) -> None:
+        try:
+            call()
+        except BaseException as error:  # a callback of the user that says sys.exit(), say, ends itself only
+            Logger("workers").error(f"{call!r} raised {error!r}")
+        next(self._made)  # one step of the interpreter: no increment is lost between threads
+
+    def _make_here(self) -> None:
+        """Make the calls that wait on the caller's thread: there is no other."""
+        while not self._closed:
+            try:
+                call = self._calls.get_nowait()
+            except Empty:
+                return
+            if call is not None:
+                self._make(call)
 
     def _supervise(self) -> None:
         """Add threads while calls wait and neither calls are made nor the processor is busy."""
@@ -118,7 +142,8 @@ class Workers:
         with self._lock:
             more = min(len(self._threads), self._limit - len(self._threads), self._calls.qsize())
             for _ in range(more):
-                self._add_thread()
+                if not self._add_thread():
+                    return
 
 
 def _count_of(counter: itertools.count[int]) -> int:

@@ -46,6 +46,9 @@ class Flags:
     Global = 0x200
 
 
+_HIDDEN = "a wrong value (not shown, since it is a credential)"
+
+
 class Reference:
     """A value that names another resource; the plan turns it into that resource's address."""
 
@@ -193,9 +196,9 @@ class Attribute:
         try:
             value = self._convert(value)
         except BadValueError as error:
-            raise BadValueError(f"attribute {self._name!r}: {error}") from None
+            raise BadValueError(f"attribute {self._name!r}: {_HIDDEN if self._flags & Flags.Credential else error}") from None
         if not self.is_valid_value(value):
-            raise BadValueError(f"attribute {self._name!r}: invalid value {value!r}")
+            raise BadValueError(f"attribute {self._name!r}: {_HIDDEN if self._flags & Flags.Credential else f'invalid value {value!r}'}")
         return value
 
     def _convert(self, value: Any) -> Any:

@@ -13,7 +13,7 @@ from operator import index
 from typing import Any, Literal, SupportsIndex
 
 from nepi.errors import BadValueError
-from nepi.model.states import ResourceState
+from nepi.model.states import ResourceAction, ResourceState
 from nepi.units import duration_s
 
 Mode = Literal["strict", "at_least", "ended"]
@@ -96,8 +96,7 @@ class Within(Condition):
 
 
 def _parts(condition: Condition, kind: type[AllOf] | type[AnyOf]) -> tuple[Condition, ...]:
-    if not isinstance(condition, Condition):
-        raise BadValueError(f"expected a condition such as server.started, got {condition!r}")
+    as_condition(condition)
     return condition.parts if isinstance(condition, kind) else (condition,)
 
 
@@ -111,6 +110,29 @@ def state_named(state: str | int) -> ResourceState:
         return ResourceState[state.upper()] if isinstance(state, str) else ResourceState(state)
     except (KeyError, ValueError):
         raise BadValueError(f"there is no state {state!r}; the states are {', '.join(s.name for s in ResourceState)}") from None
+
+
+def action_named(action: str | int) -> ResourceAction:
+    """Return an action given by its name (any case) or its number.
+
+    Raises:
+        BadValueError: there is no such action.
+    """
+    try:
+        return ResourceAction[action.upper()] if isinstance(action, str) else ResourceAction(action)
+    except (KeyError, ValueError):
+        raise BadValueError(f"there is no action {action!r}; the actions are {', '.join(a.name for a in ResourceAction)}") from None
+
+
+def as_condition(value: object) -> Condition:
+    """Return `value`, which must be a condition.
+
+    Raises:
+        BadValueError: it is none.
+    """
+    if not isinstance(value, Condition):
+        raise BadValueError(f"expected a condition such as server.started, got {value!r}")
+    return value
 
 
 def quorum(share: float, resources: Iterable[SupportsIndex], state: str | int) -> Condition:

@@ -14,6 +14,8 @@ import os
 from collections.abc import Mapping
 from typing import Final
 
+from nepi.util.redaction import without_secrets
+
 ROOT: Final = "nepi"
 _FORMAT: Final = "%(asctime)s %(levelname)-7s %(name)s %(message)s"
 _loggers: dict[str, logging.Logger] = {}
@@ -57,7 +59,8 @@ class Logger:
             text = f"{text} - OUT: {_text(out)}"
         if err:
             text = f"{text} - ERROR: {_text(err)}"
-        logger.log(level, text)
+        # Half of a character, from a file's name or a command's output, must not stop the line from being written.
+        logger.log(level, without_secrets(text).encode("utf-8", "backslashreplace").decode())
 
     def debug(self, msg: object, out: object = None, err: object = None) -> None:
         """Log for those who look for a mistake."""
