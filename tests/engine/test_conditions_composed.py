@@ -191,7 +191,7 @@ def test_a_deadline_that_passes_makes_it_impossible() -> None:
     drive = drive_of(1)
     drive.wait(9, strict(1, READY).within("10s"))
     assert drive.at(9.999) == []
-    assert drive.at(10.0) == [Missed(9, "its deadline of 10 s has passed")]
+    assert drive.at(10.0) == [Missed(9, "its deadline of 10 s has passed, and #1.ready has not come true")]
     assert drive.enter(READY, 1) == []
 
 
@@ -221,7 +221,7 @@ def test_news_that_comes_after_the_deadline_is_too_late_although_nobody_looked_a
     drive = drive_of(1)
     drive.wait(9, strict(1, READY).within("10s"))
     drive.now = 11.0
-    assert drive.enter(READY, 1) == [Missed(9, "its deadline of 10 s has passed")]
+    assert drive.enter(READY, 1) == [Missed(9, "its deadline of 10 s has passed, and #1.ready has not come true")]
 
 
 def test_a_deadline_of_one_branch_leaves_the_other() -> None:
@@ -245,7 +245,7 @@ def test_a_waiter_fails_when_the_deadline_of_its_condition_passes() -> None:
     drive.deploy(2)
     drive.now = 1.0
     drive.enter(READY, 2)
-    assert drive.at(6.0) == [Fail(2, "cannot start: its deadline of 5 s has passed")]
+    assert drive.at(6.0) == [Fail(2, "cannot start: its deadline of 5 s has passed, and #1.finished has not come true")]
 
 
 # exit statuses

@@ -156,7 +156,7 @@ def test_a_start_with_a_deadline(ec: VirtualController) -> None:
     a = ec.add("Application", name="a", duration="1h")
     ec.add("Application", name="b").start_when(a.finished, deadline="10s")
     ec.deploy()
-    assert ec.wait_started("b").reason == "b failed: cannot start: its deadline of 10 s has passed"
+    assert ec.wait_started("b").reason == "b failed: cannot start: its deadline of 10 s has passed, and a.finished has not come true"
 
 
 def test_a_line_of_a_trace_starts_another(ec: VirtualController, tmp_path: Path) -> None:

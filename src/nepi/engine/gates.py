@@ -12,6 +12,7 @@ from typing import Final
 from nepi.engine.members import Member
 from nepi.model.conditions import After, AllOf, AnyOf, Condition, Exited, Reached, TraceMatched, Within
 from nepi.model.states import ENDED, ResourceAction, ResourceState
+from nepi.plan.wording import condition_text
 
 AT_LEAST: Final = 16
 """Added to a state to key the gates that the seed's order satisfies."""
@@ -183,7 +184,8 @@ class Gates:
         inner = Gate(1, 0, self._pass_on(parent))
         self._attach(part, inner, now)
         if not inner.closed:
-            self._at_time(now + deadline_s, lambda _at: inner.fail(f"its deadline of {deadline_s:g} s has passed", 0))
+            reason = f"its deadline of {deadline_s:g} s has passed, and {condition_text(part, self._label)} has not come true"
+            self._at_time(now + deadline_s, lambda _at: inner.fail(reason, 0))
 
     def _attach_reached(self, condition: Reached, parent: Gate, now: float) -> None:
         count = len(condition.guids) if condition.count is None else condition.count

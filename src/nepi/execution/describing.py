@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import functools
 from abc import ABC, abstractmethod
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
@@ -92,22 +92,31 @@ class Describing(Logger, ABC):
             UnknownAttributeError: the type has no such attribute.
             BadValueError: an attribute cannot have this value.
         """
+        number = self._create(rtype, guid, None, [] if connectedTo is None else listed(connectedTo), attributes)
+        if autoDeploy:
+            self.deploy([number])
+        return number
+
+    def _create(self, rtype: str, guid: int | None, name: str | None, connect_to: Iterable[Guid], values: Mapping[str, Any]) -> int:
+        """Add a resource as a whole, or not at all. It has its name first, so that messages about the rest can use it."""
         rclass = ResourceFactory.find(rtype, self.backend)
         with self._lock:
             self._refuse_when_over("register_resource")
+            if name is not None:
+                self.registry.checked_name(name)
             manager = self.registry.create(rclass, guid)
             self._registered(manager)
             try:
-                for attribute, value in attributes.items():
+                if name is not None:
+                    self.registry.rename(manager, name)
+                for attribute, value in values.items():
                     set_checked(self._controller, manager, attribute, value)
-                for other in [] if connectedTo is None else listed(connectedTo):
+                for other in connect_to:
                     self.registry.connect(manager.guid, other)
             except BaseException:
                 self.remove_resource(manager.guid)
                 raise
-        if autoDeploy:
-            self.deploy([manager.guid])
-        return manager.guid
+            return manager.guid
 
     def add(
         self, rtype: str, *connect_to: Guid, name: str | None = None, attributes: Mapping[str, Any] | None = None, **values: Any
@@ -124,11 +133,7 @@ class Describing(Logger, ABC):
         Raises:
             DescriptionError: anything of it is wrong; nothing was added.
         """
-        if name is not None:
-            self.registry.checked_name(name)
-        guid = self.register_resource(rtype, connectedTo=list(connect_to), **{**(attributes or {}), **values})
-        if name is not None:
-            self.registry.rename(self.registry.managers[guid], name)
+        guid = self._create(rtype, None, name, connect_to, {**(attributes or {}), **values})
         return Handle(self._controller, guid)
 
     def handle(self, resource: Guid) -> Handle:
