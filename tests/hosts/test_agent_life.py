@@ -7,6 +7,7 @@ import signal
 import subprocess
 import sys
 import tempfile
+import threading
 from collections.abc import Generator
 from contextlib import contextmanager
 from pathlib import Path
@@ -18,6 +19,7 @@ from nepi.errors import ConnectError, RunError
 from nepi.execution.ledger import Ledger
 from nepi.execution.ledger_kinds import collect
 from nepi.execution.process_identity import ProcessIdentity
+from nepi.hosts.agent_start import warm_up
 from nepi.hosts.enter import ask_agent, enter_argv
 from nepi.hosts.namespace import NamespaceSession, Shape, VethEnd
 from tests.hosts.worlds import RIGHTS, SOURCE, as_nobody, python_for_anybody, rows, run, session_in, star, until
@@ -293,5 +295,45 @@ def test_a_failed_start_leaves_no_row(tmp_path: Path) -> None:
         with Ledger(tmp_path / "ledger.sqlite") as ledger, pytest.raises(ConnectError, match="could not start"):
             await NamespaceSession.open(tmp_path, ledger)
         assert rows(tmp_path) == []
+
+    run(scenario())
+
+
+def children() -> list[str]:
+    return Path(f"/proc/self/task/{threading.get_native_id()}/children").read_text().split()
+
+
+def test_a_process_that_was_started_ahead_becomes_the_agent(tmp_path: Path) -> None:
+    started = []
+
+    async def scenario() -> None:
+        cool_down = warm_up()
+        warm_up()  # one is enough
+        started.extend(children())
+        async with session_in(tmp_path):
+            cool_down()  # it was taken: nothing to end
+
+    run(scenario())
+    assert len(started) == 1
+
+
+def test_a_process_that_was_started_ahead_in_vain_is_ended() -> None:
+    cool_down = warm_up()
+    (pid,) = children()
+    cool_down()
+    assert not Path(f"/proc/{pid}").exists()
+    cool_down()
+
+
+def test_a_process_that_has_died_before_its_orders_is_an_error_and_no_row(tmp_path: Path) -> None:
+    async def scenario() -> None:
+        warm_up()
+        (pid,) = children()
+        os.kill(int(pid), signal.SIGKILL)
+        await until(lambda: "Z" in Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2])
+        with Ledger(tmp_path / "ledger.sqlite") as ledger:
+            with pytest.raises(ConnectError, match="could not be started|ended while starting"):
+                await NamespaceSession.open(tmp_path, ledger)
+            assert ledger.rows() == []
 
     run(scenario())

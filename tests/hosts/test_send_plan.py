@@ -1,6 +1,7 @@
 """The order in which the requests of a batch are sent."""
 
 from collections.abc import Sequence
+from itertools import pairwise
 from typing import Any, cast
 
 from hypothesis import given
@@ -39,6 +40,27 @@ def test_a_star_is_one_send_for_the_links_and_one_for_each_host() -> None:
         plan.add(host, {n}, request(10 * n + 1), n)
     assert [failed for failed in plan.send() if failed] == []
     assert sends == [[1, 2, 3], [10, 11], [20, 21], [30, 31]]
+
+
+def test_a_chain_is_one_send_for_the_links_and_one_for_each_host() -> None:
+    (home, *hosts), sends = sockets(5)
+    plan = SendPlan()
+    for n, (left, right) in enumerate(pairwise(range(4)), 1):
+        plan.add(home, {9}, request(n), n, makes=(left, right))
+        plan.add(hosts[right], {right}, request(10 * n), n)
+        plan.add(hosts[left], {left}, request(10 * n + 1), n)
+    list(plan.send())
+    assert sends == [[1, 2, 3], [10, 21], [11], [20, 31], [30]]
+
+
+def test_what_changes_a_namespace_waits_for_what_was_made_in_it() -> None:
+    (home, host), sends = sockets(2)
+    plan = SendPlan()
+    plan.add(host, {1}, request(1), 0)
+    plan.add(home, {9}, request(2), 1, makes=(1,))
+    plan.add(host, {1}, request(3), 2)
+    list(plan.send())
+    assert sends == [[1], [2], [3]]
 
 
 def test_what_follows_in_a_namespace_waits_for_the_other_socket() -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
 import json
 from collections.abc import Iterable, Mapping
@@ -9,7 +10,7 @@ from typing import Any, Final
 
 from nepi.engine import events as ev
 from nepi.errors import DescriptionError
-from nepi.execution.factory import ResourceFactory, backend_probe
+from nepi.execution.factory import ResourceFactory, backend_probe, backend_warm_up
 from nepi.execution.resource import ResourceManager, seed_condition
 from nepi.model.attributes import Flags, Reference
 from nepi.model.conditions import Condition
@@ -96,6 +97,17 @@ def catalogue_of(managers: Iterable[ResourceManager]) -> dict[str, TypeSpec]:
 def facts_for(catalogue: Mapping[str, TypeSpec]) -> dict[str, dict[str, Any]]:
     """Return what each backend of the catalogue finds on this machine."""
     return {backend: backend_probe(backend) for backend in dict.fromkeys(spec.backend for spec in catalogue.values()) if backend}
+
+
+def warm_up(managers: Iterable[ResourceManager]) -> contextlib.ExitStack:
+    """Let the backends of resources start ahead what a run needs, while it is being planned; closed, it ends what no run has taken."""
+    warm = contextlib.ExitStack()
+    classes = dict.fromkeys(type(manager) for manager in managers)
+    for backend in dict.fromkeys(ResourceFactory.spec(rclass).backend for rclass in classes):
+        cool_down = backend_warm_up(backend) if backend else None
+        if cool_down is not None:
+            warm.callback(cool_down)
+    return warm
 
 
 def profiles_of(managers: Iterable[ResourceManager], *, judged_here: bool, retries: Mapping[int, ev.Retry]) -> dict[int, ev.Profile]:

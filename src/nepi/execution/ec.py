@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import asyncio
 import atexit
+import contextlib
 import functools
 import secrets
 import threading
@@ -19,7 +20,17 @@ from typing import TYPE_CHECKING, Any, Self, TypeVar
 from nepi.engine import events as ev
 from nepi.errors import BadValueError, DescriptionError, ExperimentError, UsageError
 from nepi.execution import invocation
-from nepi.execution.deployment import catalogue_of, conditions_of, describe, facts_for, joined, needed, profiles_of, without_credentials
+from nepi.execution.deployment import (
+    catalogue_of,
+    conditions_of,
+    describe,
+    facts_for,
+    joined,
+    needed,
+    profiles_of,
+    warm_up,
+    without_credentials,
+)
 from nepi.execution.describing import Describing
 from nepi.execution.failure import ECState, FailureLevel, FailureManager, replaced
 from nepi.execution.handle import Handle
@@ -108,6 +119,7 @@ class ExperimentController(Describing):
         self._plan = Plan()
         self._description: ExperimentDescription | None = None
         self._run: Run | None = None
+        self._warm = contextlib.ExitStack()
         self._changes: list[tuple[ResourceManager, Condition, Mapping[str, Any]]] = []
         self._tasks = Tasks()
         self._state = ECState.RUNNING
@@ -313,11 +325,18 @@ class ExperimentController(Describing):
             if group is not None and (isinstance(group, bool) or not isinstance(group, int) or group < 1):
                 raise BadValueError(f"deploy: group {group!r} is no deployment group; use one that an earlier deploy() returned")
             self._refuse_lost_changes()
-            self._make_plan()
             asked = invocation.current()
-            if asked is not None and asked.planned is not None:
-                asked.planned(self)
-            run = self._joined()
+            planned = asked.planned if asked is not None else None
+            if planned is None and self._run is None:
+                self._warm = warm_up(self.registry.managers.values())
+            try:
+                self._make_plan()
+                if planned is not None:
+                    planned(self)
+                run = self._joined()
+            except BaseException:
+                self._warm.close()
+                raise
             self._tell_plan(run)
             if group is None:
                 self._groups += 1
@@ -458,6 +477,7 @@ class ExperimentController(Describing):
                 return
             atexit.unregister(self._at_exit)
             run.finish(keep=self.keep)
+            self._warm.close()
         if run.runner.broken is not None:
             raise ExperimentError(f"the controller failed: {run.runner.broken}") from run.runner.broken
 

@@ -11,7 +11,7 @@ import re
 import sys
 import threading
 import zlib
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from pathlib import Path
 from types import ModuleType
 from typing import TYPE_CHECKING, Any, ClassVar
@@ -126,6 +126,13 @@ def backend_probe(backend: str) -> dict[str, Any]:
     module = sys.modules.get(f"{_SHIPPED}.{backend}")
     probe = getattr(module, "probe", None)
     return dict(probe()) if probe is not None else {}
+
+
+def backend_warm_up(backend: str) -> Callable[[], None] | None:
+    """Let a backend start ahead what its runs need and takes time; return what ends it again if no run has taken it."""
+    module = sys.modules.get(f"{_SHIPPED}.{backend}")
+    warm_up: Callable[[], Callable[[], None]] | None = getattr(module, "warm_up", None)
+    return warm_up() if warm_up is not None else None
 
 
 def populate_factory() -> None:

@@ -1,7 +1,8 @@
-"""Start of the agent: `python3 -I -S .../hosts/agent/__main__.py RUN_DIR [--rootless]`.
+"""Start of the agent: `python3 -I -S .../hosts/agent/__main__.py`.
 
-Standard output says first `{"pid": n}` (as the caller sees it), then, after the caller has written `go`, `{"ready": ...}`;
-or `{"error": ..., "errno": ..., "what": ...}` instead. End of file on standard input before `go` ends the agent.
+Standard input says first `{"run_dir": ..., "rootless": ...}`; nothing is done before. Standard output then says `{"pid": n}` (as
+the caller sees it), and, after the caller has written `go`, `{"ready": ...}`; or `{"error": ..., "errno": ..., "what": ...}`
+instead. End of file on standard input before `go` ends the agent.
 """
 
 from __future__ import annotations
@@ -34,13 +35,18 @@ from .child import Surroundings, own_identity
 from .server import Server, write_hosts
 
 
-def main(run_dir: str, *, rootless: bool) -> None:
-    """Unshare, fork, report, and be the agent."""
+def main() -> None:
+    """Wait for orders, unshare, fork, report, and be the agent."""
+    orders = sys.stdin.buffer.readline()
+    if not orders:
+        os._exit(0)
+    asked = json.loads(orders)
     what = "folder"
     try:
-        os.chdir(run_dir)
+        os.chdir(asked["run_dir"])
+        _log_here()
         what = "namespaces"
-        rootless = _unshare(rootless)
+        rootless = _unshare(asked["rootless"])
         what = "process"
         pid = os.fork()
     except OSError as error:
@@ -133,13 +139,17 @@ def _environment() -> dict[str, str]:
 def _detach(features: dict[str, Any]) -> None:
     """Say that all is ready, and let go of everything that belongs to the caller."""
     null = os.open(os.devnull, os.O_RDONLY)
-    log = os.open("agent.log", os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o644)
     _say({"ready": True, **features})
-    for fd, target in ((null, 0), (log, 1), (log, 2)):
-        os.dup2(fd, target)
+    os.dup2(null, 0)
+    os.dup2(2, 1)
     os.close(null)
+
+
+def _log_here() -> None:
+    log = os.open("agent.log", os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC, 0o644)
+    os.dup2(log, 2)
     os.close(log)
 
 
 if __name__ == "__main__":
-    main(sys.argv[1], rootless="--rootless" in sys.argv[2:])
+    main()

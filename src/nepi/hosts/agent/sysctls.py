@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+from collections.abc import Callable
 
 from . import namespaces
 
@@ -16,9 +17,13 @@ class Sysctls:
     A mount of /proc remembers every name that was looked up in it. The names under /proc/sys/net are alike in all namespaces and
     share one hash chain, so that the first look-up in the thousandth namespace takes ten times as long as in the first. A new
     mount has forgotten them; it takes 30 us and is attached nowhere. Where the kernel refuses one, /proc itself is used.
+
+    Args:
+        mount: returns a descriptor of a new one.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, mount: Callable[[], int] = namespaces.private_proc) -> None:
+        self._mount = mount
         self._proc: int | None = None
         self._namespaces = 0
         self._refused = False
@@ -30,7 +35,7 @@ class Sysctls:
             return
         self.close()
         try:
-            self._proc = namespaces.private_proc()
+            self._proc = self._mount()
         except OSError:
             self._refused = True
 

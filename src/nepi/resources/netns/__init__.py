@@ -1,5 +1,6 @@
 """The namespace backend: nodes, switches, links and applications on this machine. docs/design/namespaces.md has the ideas."""
 
+from nepi.hosts.agent_start import warm_up
 from nepi.resources.netns.address import IPv4Address, IPv6Address
 from nepi.resources.netns.applications import Application, Iperf3Client, Iperf3Server, Ping, Server, Tcpdump
 from nepi.resources.netns.facts import probe
@@ -25,4 +26,5 @@ __all__ = [
     "Switch",
     "Tcpdump",
     "probe",
+    "warm_up",
 ]
