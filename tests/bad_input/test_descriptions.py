@@ -84,7 +84,7 @@ WRONG: dict[str, tuple[Act, type[NepiError], list[str]]] = {
     "connection that is refused": (
         lambda ec: ec.add("bad::Picky", ec.add("bad::Picky", name="p"), name="q"),
         BadConnectionError,
-        ["bad::Picky", "cannot be connected: picky-2 and p refuse"],
+        ["bad::Picky", "cannot be connected: ", " and p refuse"],
     ),
     "condition of an unknown guid": (
         with_two(lambda ec, a, b: ec.register_condition(99, ResourceAction.START, a, ResourceState.READY)),

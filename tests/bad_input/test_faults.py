@@ -24,7 +24,7 @@ from nepi.execution.journal import read_journal
 from nepi.execution.resource import ResourceAction, ResourceManager, ResourceState, failtrap
 from nepi.execution.scheduler import TaskStatus
 from nepi.execution.workers import Workers
-from nepi.model.conditions import Reached, trace_matches
+from nepi.model.conditions import Condition, Reached, trace_matches
 from nepi.testing import VirtualController
 from nepi.testing.pytest_plugin import MakeController
 
@@ -335,6 +335,29 @@ def test_an_until_whose_loop_is_gone_harms_nobody(ec: VirtualController) -> None
     assert ec.release()
     ec.shutdown()
     assert ec.ecstate.name == "TERMINATED"
+
+
+@pytest.mark.parametrize("deadline_s", [0.5, None])
+@pytest.mark.parametrize("shape", ["one", "many", "composed", "trace"])
+def test_who_waits_again_and_again_leaves_nothing_behind(shape: str, deadline_s: float | None) -> None:
+    """As an interactive session does, that looks whether something has happened once a second, for a week."""
+    engine = Engine()
+    engine.handle(ev.Joined(ev.Profile(), (1, 2)), now=0)
+    conditions: dict[str, Condition] = {
+        "one": Reached((1,), ResourceState.STARTED),
+        "many": Reached((1, 2), ResourceState.STARTED, "at_least"),
+        "composed": (Reached((1,), ResourceState.STARTED) + "1s")
+        | (Reached((2,), ResourceState.FAILED) & Reached((1,), ResourceState.READY)),
+        "trace": trace_matches(1, "never"),
+    }
+    condition = conditions[shape] if deadline_s is None else conditions[shape].within(deadline_s)
+    for turn in range(2000):
+        engine.handle(ev.WatchAsked(turn, condition), now=turn)
+        engine.handle(ev.WatchDropped(turn), now=turn + 0.4) if deadline_s is None else engine.handle(ev.Ticked(), now=turn + 0.6)
+    hanging = [gates for member in engine.members.values() for gates in (member.waiters or {}).values()]
+    hanging += list(engine._gates._trace_leaves.values())
+    assert hanging
+    assert max(len(gates) for gates in hanging) <= 64
 
 
 def test_calls_are_made_also_when_no_thread_can_be_started() -> None:

@@ -239,7 +239,7 @@ class Engine:
         for condition in conditions:
             if gate.closed:
                 return
-            self._gates.build([condition], self._part_of(gate), self._now)
+            self._gates.build([condition], self._part_of(gate), self._now, gate)
 
     def _need(self, gate: Gate, provider: Member, state: int) -> None:
         at = entered_strictly(provider, state)

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Final
 
-from nepi.engine.members import Member
+from nepi.engine.members import Member, append_living
 from nepi.model.conditions import After, AllOf, AnyOf, Condition, Exited, Reached, TraceMatched, Within
 from nepi.model.states import ENDED, ResourceAction, ResourceState
 from nepi.plan.wording import condition_text
@@ -37,20 +37,32 @@ class Gate:
         culprit: the member that made it impossible, or 0.
         closed: nobody waits for it any more.
         tag: the action that it holds back, for gates of actions.
+        parent: the gate that this one is a part of, or None.
     """
 
-    __slots__ = ("closed", "culprit", "met_at", "missing", "owner", "reason", "spare", "tag", "times")
+    __slots__ = ("closed", "culprit", "met_at", "missing", "owner", "parent", "reason", "spare", "tag", "times")
 
-    def __init__(self, missing: int, spare: int, owner: Callable[[Gate], None], tag: Tag | None = None) -> None:
+    def __init__(self, missing: int, spare: int, owner: Callable[[Gate], None], tag: Tag | None = None, parent: Gate | None = None) -> None:
         self.missing = missing
         self.spare = spare
         self.met_at: float | None = None
         self.owner = owner
         self.tag = tag
+        self.parent = parent
         self.times: list[float] | None = [] if spare else None
         self.reason = ""
         self.culprit = 0
         self.closed = False
+
+    @property
+    def is_dead(self) -> bool:
+        """Whether nobody waits for it any more, or for what it is a part of."""
+        gate: Gate | None = self
+        while gate is not None:
+            if gate.closed:
+                return True
+            gate = gate.parent
+        return False
 
     def part_met(self, at: float) -> None:
         """One part came true at the instant `at`, which may lie in the past."""
@@ -111,9 +123,9 @@ class Gates:
         self._label = label
         self._trace_leaves: dict[tuple[int, str, str], list[Gate]] = {}
 
-    def build(self, conditions: list[Condition], owner: Callable[[Gate], None], now: float) -> Gate:
+    def build(self, conditions: list[Condition], owner: Callable[[Gate], None], now: float, parent: Gate | None = None) -> Gate:
         """Return a gate for all of `conditions`; `owner` may be called before this returns."""
-        gate = Gate(max(len(conditions), 1), 0, owner)
+        gate = Gate(max(len(conditions), 1), 0, owner, parent=parent)
         if not conditions:
             gate.part_met(now)
         for condition in conditions:
@@ -144,10 +156,10 @@ class Gates:
             parent.part_met(now)
             return
         # All parts are looked at before any is counted: of several that are true already, the earliest decide.
-        inner = Gate(count, len(parts) - count, self._pass_on(parent))
+        inner = Gate(count, len(parts) - count, self._pass_on(parent), parent=parent)
         held: list[Gate] = []
         for part in parts:
-            leaf = Gate(1, 0, lambda _leaf: None)
+            leaf = Gate(1, 0, lambda _leaf: None, parent=inner)
             self._attach(part, leaf, now)
             held.append(leaf)
         for leaf in sorted((one for one in held if one.closed and one.met_at is not None), key=_met_at):
@@ -178,10 +190,10 @@ class Gates:
             else:
                 self._at_time(due, lambda _at: parent.part_met(due))
 
-        self._attach(part, Gate(1, 0, met_or_not), now)
+        self._attach(part, Gate(1, 0, met_or_not, parent=parent), now)
 
     def _attach_within(self, part: Condition, deadline_s: float, parent: Gate, now: float) -> None:
-        inner = Gate(1, 0, self._pass_on(parent))
+        inner = Gate(1, 0, self._pass_on(parent), parent=parent)
         self._attach(part, inner, now)
         if not inner.closed:
             reason = f"its deadline of {deadline_s:g} s has passed, and {condition_text(part, self._label)} has not come true"
@@ -192,7 +204,7 @@ class Gates:
         if count == len(condition.guids) == 1:
             gate = parent
         else:
-            gate = Gate(count, len(condition.guids) - count, self._pass_on(parent))
+            gate = Gate(count, len(condition.guids) - count, self._pass_on(parent), parent=parent)
         waits: list[tuple[Member, int]] = []
         met: list[float] = []
         failed: list[tuple[str, int]] = []
@@ -238,10 +250,11 @@ class Gates:
             self._settle_exit(member, status, gate, now)
 
     def _attach_trace(self, key: tuple[int, str, str], parent: Gate) -> None:
-        leaves = self._trace_leaves.setdefault(key, [])
-        leaves.append(parent)
-        if len(leaves) == 1:
+        leaves = self._trace_leaves.get(key)
+        if leaves is None:
+            leaves = self._trace_leaves[key] = []
             self._watch_trace(*key)
+        append_living(leaves, parent)
 
     def trace_seen(self, key: tuple[int, str, str], matched: bool, now: float) -> None:
         """Settle the gates that wait for a trace."""

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from nepi.engine.events import Guids, Profile
 from nepi.model.conditions import Condition
 
 if TYPE_CHECKING:
     from nepi.engine.gates import Gate
+
+
+_PRUNED_FROM: Final = 64
 
 
 class Member:
@@ -103,7 +106,7 @@ class Member:
         if self.waiters is None:
             self.waiters = {key: [gate]}
         elif key in self.waiters:
-            self.waiters[key].append(gate)
+            append_living(self.waiters[key], gate)
         else:
             self.waiters[key] = [gate]
 
@@ -116,3 +119,11 @@ class Member:
     def waited_for(self) -> list[int]:
         """Return the keys under which gates hang, lowest first."""
         return sorted(self.waiters) if self.waiters else []
+
+
+def append_living(gates: list[Gate], gate: Gate) -> None:
+    """Append a gate, and drop the dead ones when there are twice as many as before: who waits again and again leaves one each time."""
+    count = len(gates)
+    if count >= _PRUNED_FROM and count & (count - 1) == 0:
+        gates[:] = [one for one in gates if not one.is_dead]
+    gates.append(gate)
