@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-import os
 import shutil
 import sys
+import tempfile
 from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Annotated, Final
 
@@ -72,7 +72,10 @@ def general_checks() -> list[Check]:
     present = next(folder for folder in (home, *home.parents) if folder.exists())
     python = ".".join(map(str, sys.version_info[:3]))
     checks = [Check("nepi", "ok", f"{nepi.__version__}, Python {python}")]
-    if not os.access(present, os.W_OK | os.X_OK):
+    try:
+        with tempfile.TemporaryDirectory(prefix=".nepi-", dir=present):  # root may write to many places that take nothing
+            pass
+    except OSError:
         checks.append(Check("place for runs", "missing", f"{home} cannot be written to", "export NEPI_HOME=/a/folder/of/yours"))
         return checks
     free = shutil.disk_usage(present).free

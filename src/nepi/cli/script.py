@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import builtins
 import contextlib
+import importlib
 import linecache
 import sys
 import traceback
@@ -43,6 +44,8 @@ class Script:
     @contextlib.contextmanager
     def as_main(self) -> Iterator[None]:
         """Make it the main program, for as long as anything that it left running may need that."""
+        # All of it is imported before the script's folder comes first: a queue.py beside the script is not the library's.
+        importlib.import_module("nepi.execution.ec")
         module = ModuleType("__main__")
         module.__file__ = str(self.path)
         module.__dict__["__builtins__"] = builtins
