@@ -396,15 +396,14 @@ class NamespaceSession:
         return results
 
     def _take_event(self, event: Message) -> None:
+        over = [row for exit_ in event["exits"] if (row := self._rows.row("process", exit_["tag"])) is not None]
+        if over and not self._over:
+            asyncio.get_running_loop().call_soon(self._forget_over)  # before those who wait for the processes go on
+        self._over += over
         for exit_ in event["exits"]:
             process = self._processes.get(exit_["tag"])
             if process is not None:
                 process.ended(exit_)
-            row = self._rows.row("process", exit_["tag"])
-            if row is not None:
-                if not self._over:
-                    asyncio.get_running_loop().call_soon(self._forget_over)
-                self._over.append(row)
 
     def _forget_over(self) -> None:
         over, self._over = self._over, []
