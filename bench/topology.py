@@ -279,12 +279,13 @@ def run_case(system: System, shape: str, hosts: int) -> Figures:
         RuntimeError: it failed, or left an interface behind.
     """
     before, interfaces = namespaces_in_kernel(), interfaces_here()
+    path = os.pathsep.join([str(SOURCE), *filter(None, [os.environ.get("PYTHONPATH")])])
     with tempfile.TemporaryDirectory(prefix="nepi-bench-") as home:
         if system.ordinary and os.geteuid() == 0:
             os.chown(home, 65534, 65534)
         done = subprocess.run(
             [*(_drop() if system.ordinary else []), *system.argv(shape, hosts)],
-            env={**os.environ, "HOME": home, "NEPI_HOME": f"{home}/.nepi", "TMPDIR": home, "PYTHONPATH": str(SOURCE)},
+            env={**os.environ, "HOME": home, "NEPI_HOME": f"{home}/.nepi", "TMPDIR": home, "PYTHONPATH": path},
             cwd=home,
             capture_output=True,
             text=True,
