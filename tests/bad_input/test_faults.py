@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import dataclasses
 import json
+import shutil
 import signal
 import subprocess
 import sys
@@ -148,6 +150,30 @@ def test_a_program_that_raises_with_a_credential_in_its_message(new_controller: 
         ec.deploy()
         raise RuntimeError("cannot log in with hunter3hunter3")
     assert "hunter3" not in "".join(path.read_text() for path in Path(ec.run_dir).rglob("*") if path.is_file())
+
+
+def test_a_result_that_no_file_can_hold_does_not_hide_how_the_run_ended(ec: VirtualController, caplog: pytest.LogCaptureFixture) -> None:
+    @dataclasses.dataclass
+    class Odd:
+        seen: set[str]
+
+    manager = ec.add("fault::Faulty", name="x").manager
+    manager.result = Odd({"a"})  # type: ignore[attr-defined]  # as a resource manager with typed results has
+    ec.deploy()
+    ec.wait_started("x")
+    ec.shutdown()
+    assert json.loads((Path(ec.run_dir) / "run.json").read_text())["state"] == "finished"
+    assert "summary.json could not be written: Object of type set is not JSON serializable" in caplog.text
+
+
+def test_a_folder_that_is_gone_does_not_stop_the_shutdown(ec: VirtualController, caplog: pytest.LogCaptureFixture) -> None:
+    ec.add("Node")
+    ec.deploy()
+    ec.wait_started(1)
+    shutil.rmtree(ec.run_dir)
+    ec.shutdown()
+    assert ec.state(1, hr=True) == "RELEASED"
+    assert "how the run ended could not be written" in caplog.text
 
 
 def test_a_callback_that_ends_the_program_ends_itself_only(ec: VirtualController) -> None:

@@ -42,6 +42,8 @@ _ANNOUNCE: Final = {
     ResourceAction.RELEASE: "set_released",
 }
 _BASE, _THREAD, _LOOP = range(3)
+_SAMPLED: Final = len(ResourceAction)
+"""Where, after the kinds of the four methods, it stands whether the class overrides `state`."""
 SETTLES_WITHIN_S: Final = 1.0
 """A start that goes on for so long after it has announced STARTED is one that ends by being stopped."""
 
@@ -246,16 +248,17 @@ class Dispatcher:
 
     def _begin(self, manager: ResourceManager, action: ResourceAction | None) -> None:
         doing = _Doing(self, manager, action)
+        kinds = self._kinds.get(type(manager)) or self._kinds_of(type(manager))
         if action is None:
             on_loop = inspect.iscoroutinefunction(manager.fail)
         else:
             self._doing[manager.guid] = doing
-            on_loop = (self._kinds.get(type(manager)) or self._kinds_of(type(manager)))[action] == _LOOP
+            on_loop = kinds[action] == _LOOP
         if on_loop:
             self._lanes.submit(doing.run)
         else:
             self.workers.submit(doing)
-        if action in (ResourceAction.DEPLOY, ResourceAction.START):
+        if kinds[_SAMPLED] and action in (ResourceAction.DEPLOY, ResourceAction.START):
             self._sampler.add(manager)
 
     def raised(self, doing: _Doing, error: BaseException) -> None:
@@ -304,7 +307,7 @@ class Dispatcher:
             self._order(manager, None)
 
     def _kinds_of(self, rclass: type[ResourceManager]) -> tuple[int, ...]:
-        kinds = []
+        kinds: list[int] = []
         for verb in VERBS.values():
             method = getattr(rclass, verb)
             if inspect.iscoroutinefunction(method):
@@ -313,7 +316,7 @@ class Dispatcher:
                 kinds.append(_BASE)
             else:
                 kinds.append(_THREAD)
-        self._kinds[rclass] = tuple(kinds)
+        self._kinds[rclass] = (*kinds, samples_state(rclass))
         return self._kinds[rclass]
 
 

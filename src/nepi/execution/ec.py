@@ -627,7 +627,8 @@ class ExperimentController(Describing):
             The task's id.
         """
         self._refuse_when_over("schedule")
-        due_in_s(date)
+        if self._run is None:
+            due_in_s(date)  # a wrong one is told before anything is made
         run = self._begin()
         if self._unjoined:
             manager, _ = own_method(callback)

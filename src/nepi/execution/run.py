@@ -96,8 +96,14 @@ class Run:
         for failure in self.dispatcher.sessions.failures:
             self.dispatcher.left_behind.setdefault(0, failure)
         record: dict[str, Any] = summarize(self._ec)
-        self.rundir.write_json(self.rundir.summary, record, indent=1)
-        self.write_status("kept" if keep else record["outcome"])
+        try:
+            self.rundir.write_json(self.rundir.summary, record, indent=1)
+        except (OSError, TypeError, ValueError) as error:  # the state of the run is written all the same
+            self._ec.error(f"{self.rundir.summary} could not be written: {error}")
+        try:
+            self.write_status("kept" if keep else record["outcome"])
+        except OSError as error:
+            self._ec.error(f"how the run ended could not be written to {self.rundir.path}: {error}")
 
 
 class _Judge:

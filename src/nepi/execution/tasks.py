@@ -34,15 +34,16 @@ class Tasks(Logger):
     def schedule(self, run: Run, date: str, callback: Callable[[], Any], track: bool) -> int:
         """See `ExperimentController.schedule`."""
         delay_s = due_in_s(date)
-        task = Task(tnow() if delay_s <= 0 else stabsformat(date), callback)
         number: int = self._ids.next()
-        task.id = number
-        if track:
-            self._tracked[number] = task
         waiting = None if track else as_waiting(callback, delay_s)
         if waiting is not None and run.dispatcher.carries_out(waiting.guid, waiting.action):
             run.runner.post(waiting)
-        elif delay_s <= 0:
+            return number
+        task = Task(tnow() if delay_s <= 0 else stabsformat(date), callback)
+        task.id = number
+        if track:
+            self._tracked[number] = task
+        if delay_s <= 0:
             self._submit(run, task)
         else:
             run.runner.post(functools.partial(_call_later, run.runner.loop, delay_s, self._submit, run, task))
