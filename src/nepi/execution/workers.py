@@ -14,10 +14,13 @@ from queue import Empty, SimpleQueue
 from time import monotonic, process_time
 from typing import Any, Final
 
+from nepi.execution.quiet import Pause
 from nepi.util.logger import Logger
 
 LOOK_EVERY_S: Final = 0.005
 """How often the supervisor looks while calls are waiting; never when none are."""
+LONGEST_PAUSE_S: Final = 2.0
+"""After this time the collector gets its turn although calls are being made without a break."""
 
 
 def default_limit() -> int:
@@ -123,20 +126,31 @@ class Workers:
                 self._make(call)
 
     def _supervise(self) -> None:
-        """Add threads while calls wait and neither calls are made nor the processor is busy."""
+        """Add threads while calls wait and neither calls are made nor the processor is busy; while it is, collect no garbage."""
+        pause = Pause()
         while not self._closed:
-            self._waiting.wait()
             if self._calls.empty():
-                self._waiting.clear()
-                if not self._calls.empty():
-                    self._waiting.set()
+                pause.let_go()
+                self._wait_for_calls()
                 continue
             made, used, began = _count_of(self._made), process_time(), monotonic()
             threading.Event().wait(LOOK_EVERY_S)
             elapsed = monotonic() - began
             blocked = _count_of(self._made) == made or process_time() - used < 0.5 * elapsed
+            if blocked or pause.held_s > LONGEST_PAUSE_S:
+                pause.let_go()
+            else:
+                pause.hold()
             if blocked and not self._calls.empty() and not self._closed:
                 self._grow()
+        pause.let_go()
+
+    def _wait_for_calls(self) -> None:
+        self._waiting.wait()
+        if self._calls.empty():
+            self._waiting.clear()
+            if not self._calls.empty():
+                self._waiting.set()
 
     def _grow(self) -> None:
         with self._lock:
