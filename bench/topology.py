@@ -91,9 +91,10 @@ def nepi(shape: str, hosts: int) -> Figures:
     with tempfile.TemporaryDirectory(prefix="nepi-bench-") as folder:
         began = perf_counter()
         ec = ExperimentController("topology", local_dir=folder, backend="netns")
-        nodes = [ec.add("Node", name=f"h{number}") for number in range(hosts)]
         if shape == "star":
             switch = ec.add("Switch", name="switch")
+        nodes = [ec.add("Node", name=f"h{number}") for number in range(hosts)]
+        if shape == "star":
             for node in nodes:
                 ec.add("Link", node, switch)
         else:

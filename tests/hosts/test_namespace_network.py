@@ -309,15 +309,29 @@ def test_two_runs_with_the_same_names_do_not_meet(tmp_path: Path) -> None:
     assert run(scenario()) == [(0, 1)]
 
 
-def test_ending_gives_everything_back_at_once(tmp_path: Path) -> None:
-    async def scenario() -> list[str]:
+def test_neighbours_come_with_the_link(tmp_path: Path) -> None:
+    async def scenario() -> bytes:
         async with session_in(tmp_path) as session:
-            await star(session, 3)
-            session.ending = True
-            await asyncio.gather(session.delete_link("n1", "eth0"), session.close_node("n1"), session.close_switch("s"))
-            return [row.kind for row in rows(tmp_path)]
+            west, _ = await asyncio.gather(session.node("west"), session.node("east"))
+            known = (("10.0.0.2", "02:00:00:00:00:02"), ("fd00::2", "02:00:00:00:00:02"))
+            await session.veth(VethEnd("west", "eth0", addresses=("10.0.0.1/24",), neighbours=known), VethEnd("east", "eth0"))
+            return (await west.run(["ip", "neigh", "show", "nud", "permanent"])).stdout
 
-    assert run(scenario()) == ["agent", *["netns"] * 4, *["link"] * 3]
+    lines = sorted(line.split()[0] for line in run(scenario()).decode().splitlines())
+    assert lines == ["10.0.0.2", "fd00::2"]
+
+
+def test_nothing_begins_once_a_session_is_being_closed(tmp_path: Path) -> None:
+    async def scenario() -> None:
+        async with session_in(tmp_path) as session:
+            await session.node("a")
+            closing = asyncio.create_task(session.close())
+            await asyncio.sleep(0)
+            with pytest.raises(ConnectError, match="being ended"):
+                await session.node("b")
+            await closing
+
+    run(scenario())
 
 
 def test_long_run_folders_work(tmp_path: Path) -> None:

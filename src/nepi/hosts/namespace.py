@@ -29,9 +29,11 @@ from nepi.hosts.veth_end import VethEnd
 __all__ = ["NamespaceSession", "Shape", "VethEnd"]
 
 # Few, so that the agent makes the next nodes while the controller takes in the last ones and has their links ready.
-PLACES_AT_ONCE = 200
-# Many: the ends of links are best taken up when all of them are there, because each greets all that are up on its switch.
+PLACES_AT_ONCE = 64
+# All that come together: the ends of links are best taken up when all are there, because each greets all that are up on its switch.
 STEPS_AT_ONCE = 5000
+# From the last node's answer to the call for its links it is a dozen turns of the loop.
+PATIENCE_TURNS = 20
 # Each command that waits at its gate is a Python process for a moment.
 COMMANDS_AT_ONCE = 64
 END_DEADLINE_S = 10.0
@@ -62,8 +64,6 @@ class NamespaceSession:
         identity: the agent's process.
         features: what the agent said of itself ("rootless", "own_proc", "hosts", "nofile").
         lost: done, with the reason, when the agent has ended without being asked to.
-        ending: set it when everything is about to be given back: links and nodes then go together with the agent, at
-            `close`, instead of one by one.
     """
 
     def __init__(
@@ -73,7 +73,6 @@ class NamespaceSession:
         self.identity = identity
         self.features = features
         self.connection = connection
-        self.ending = False
         self.lost: asyncio.Future[str] = asyncio.get_running_loop().create_future()
         self._ledger = ledger
         self._rows = RowBook(ledger)
@@ -84,7 +83,7 @@ class NamespaceSession:
         self._over: list[int] = []
         self._tags = (f"{secrets.token_hex(3)}.{number}" for number in itertools.count(1))
         self._places: Batcher[_Asked, Message] = Batcher(self._do_steps, size=PLACES_AT_ONCE)
-        self._steps: Batcher[_Asked, Message] = Batcher(self._do_steps, size=STEPS_AT_ONCE)
+        self._steps: Batcher[_Asked, Message] = Batcher(self._do_steps, size=STEPS_AT_ONCE, patience=PATIENCE_TURNS, after=self._places)
         self._spawns: Batcher[CommandRequest, NamespaceProcess] = Batcher(self._do_spawns, size=COMMANDS_AT_ONCE)
         self._gone = asyncio.Event()
         self._closing = False
@@ -282,8 +281,6 @@ class NamespaceSession:
 
     async def delete_link(self, place: str, ifname: str) -> None:
         """Delete a link by one of its ends; at once no packet passes any more."""
-        if self.ending:
-            return
         row = self._rows.row("link", place, ifname)
         await self._step("delete_link", f"delete link {place}:{ifname}", place, forget=row, ifname=ifname)
 
@@ -297,8 +294,6 @@ class NamespaceSession:
         await self._close_place("close_switch", name)
 
     async def _close_place(self, do: str, name: str) -> None:
-        if self.ending:
-            return
         asked = _Asked({"do": do, "name": name}, f"delete {name!r}", name, forget=self._rows.of_place(name))
         await self._steps.add(asked)
 
