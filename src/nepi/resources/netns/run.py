@@ -63,13 +63,9 @@ class NamespaceRun:
             return
         async with self._telling:
             if self._told is not plan:
-                self._told = plan  # others need not wait: the agent does what it is asked in this order
-                try:
-                    await self.session.hosts(list(_hosts(member.ec)))
-                    await self._reintroduce(member.ec)
-                except BaseException:
-                    self._told = None
-                    raise
+                await self.session.hosts(list(_hosts(member.ec)))
+                await self._reintroduce(member.ec)
+                self._told = plan
 
     def leave(self, member: ResourceManager) -> None:
         """Forget a resource that is over."""
