@@ -5,7 +5,9 @@ from __future__ import annotations
 import os
 import pty
 import re
+import select
 import subprocess
+import sys
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -17,14 +19,25 @@ from tests.cli.conftest import DEADLINE_S, NEPI, heed_signals, nepi
 
 HIDE_CURSOR, SHOW_CURSOR = "\x1b[?25l", "\x1b[?25h"
 CTRL_C = b"\x03"
+QUIET_S = 0.5
+SHELL = """
+import os, signal, subprocess, sys
+signal.signal(signal.SIGINT, lambda *_: None)
+ended = subprocess.Popen(sys.argv[2:]).wait()
+os.write(int(sys.argv[1]), b"%d" % ended)
+while True:
+    signal.pause()
+"""
+"""What stands between a terminal and a program, as a shell does: without it the end of the program hangs the terminal up, and what was
+written last may be lost."""
 
 
 class Terminal:
     """What a user sees and types."""
 
-    def __init__(self, fd: int, process: subprocess.Popen[bytes]) -> None:
+    def __init__(self, fd: int, ended: int) -> None:
         self._fd = fd
-        self._process = process
+        self._ended = ended
         self.seen = ""
 
     def wait_for(self, text: str) -> None:
@@ -39,9 +52,14 @@ class Terminal:
 
     def end(self) -> int:
         """Wait for the end; return the exit status."""
-        while self._read():
+        while self._ended not in (ready := select.select([self._fd, self._ended], [], [])[0]):
+            if ready and not self._read():
+                break
+        status = os.read(self._ended, 16)
+        while select.select([self._fd], [], [], QUIET_S)[0] and self._read():
             pass
-        return self._process.wait(DEADLINE_S)
+        assert status, f"it did not end in time:\n{self.seen}"
+        return int(status)
 
     def _read(self) -> bool:
         try:
@@ -56,23 +74,26 @@ class Terminal:
 def on_a_terminal(*arguments: str | Path) -> Iterator[Terminal]:
     """Run a command on a terminal of its own."""
     ours, theirs = pty.openpty()
-    argv = [*NEPI, *(str(one) for one in arguments)]
+    ended, end = os.pipe()
+    argv = [sys.executable, "-c", SHELL, str(end), *NEPI, *(str(one) for one in arguments)]
 
     def begin() -> None:
         heed_signals()
         os.login_tty(theirs)
 
-    with subprocess.Popen(argv, preexec_fn=begin, env={**os.environ, "TERM": "xterm"}) as process:
+    with subprocess.Popen(argv, preexec_fn=begin, pass_fds=[end], env={**os.environ, "TERM": "xterm"}) as process:
         os.close(theirs)
+        os.close(end)
         guard = threading.Timer(DEADLINE_S, process.kill)
         guard.start()
         try:
-            yield Terminal(ours, process)
+            yield Terminal(ours, ended)
         finally:
             guard.cancel()
             guard.join()
             process.kill()
             os.close(ours)
+            os.close(ended)
 
 
 def plain(text: str) -> str:
