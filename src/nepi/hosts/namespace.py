@@ -80,7 +80,7 @@ class NamespaceSession:
         self._held = {"agent": identity.to_json()}
         self._fds: dict[str, int] = {}
         self._processes: dict[str, NamespaceProcess] = {}
-        self._over: list[int] = []
+        self._exits: list[Message] = []
         self._tags = (f"{secrets.token_hex(3)}.{number}" for number in itertools.count(1))
         self._places: Batcher[_Asked, Message] = Batcher(self._do_steps, size=PLACES_AT_ONCE)
         self._steps: Batcher[_Asked, Message] = Batcher(self._do_steps, size=STEPS_AT_ONCE, patience=PATIENCE_TURNS, after=self._places)
@@ -391,18 +391,22 @@ class NamespaceSession:
         return results
 
     def _take_event(self, event: Message) -> None:
-        over = [row for exit_ in event["exits"] if (row := self._rows.row("process", exit_["tag"])) is not None]
-        if over and not self._over:
-            asyncio.get_running_loop().call_soon(self._forget_over)  # before those who wait for the processes go on
-        self._over += over
-        for exit_ in event["exits"]:
+        self.take_exits(event["exits"])
+
+    def take_exits(self, exits: list[Message]) -> None:
+        """Commands have ended; in the next turn of the loop their rows leave the ledger, and then those who wait for them go on."""
+        if exits and not self._exits:
+            asyncio.get_running_loop().call_soon(self._note_exits)
+        self._exits += exits
+
+    def _note_exits(self) -> None:
+        exits, self._exits = self._exits, []
+        rows = {self._rows.row("process", exit_["tag"]) for exit_ in exits}
+        self._rows.forget(sorted(row for row in rows if row is not None))
+        for exit_ in exits:
             process = self._processes.get(exit_["tag"])
             if process is not None:
                 process.ended(exit_)
-
-    def _forget_over(self) -> None:
-        over, self._over = self._over, []
-        self._rows.forget(over)
 
     def _forget_ended(self) -> None:
         rows = [self._rows.row("process", tag) for tag, process in self._processes.items() if process.exit is not None]
@@ -427,6 +431,7 @@ class NamespaceSession:
             )
 
     def _lose(self, reason: str) -> None:
+        self._note_exits()
         for process in self._processes.values():
             process.ended(None)
         if not self._closing and not self.lost.done():

@@ -92,7 +92,7 @@ class NamespaceProcess:
         if answer["left"]:
             raise DeadlineError(f"{self!r} and its children could not be killed", resource=self.node, action="stop", backend="netns")
         if answer["exit"] is not None:
-            self.ended(answer["exit"])
+            self._session.take_exits([answer["exit"]])
         return await self.wait()
 
     async def signal(self, number: int) -> None:

@@ -22,6 +22,8 @@ TCA_NETEM_LATENCY64, TCA_NETEM_JITTER64 = 10, 11
 LINKLAYER_ETHERNET = 1
 NS_PER_TICK = 64
 DEFAULT_QUEUE_S = 0.1
+DISTRIBUTIONS = ("uniform", "normal", "pareto", "paretonormal")
+DISCIPLINES = ("fifo", "fq_codel", "red")
 
 _TCMSG = struct.Struct("=BxxxiIII")
 _RATESPEC = struct.Struct("=BBHhHI")
@@ -38,6 +40,11 @@ class Shape(NamedTuple):
         delay_s: one-way delay in seconds.
         jitter_s: the delay varies by plus or minus this many seconds.
         loss, duplicate, reorder, corrupt: independent probabilities in [0, 1].
+        distribution: of the delay's variation, one of `DISTRIBUTIONS`; None means uniform.
+        bursts: loss in bursts instead of `loss`, as the four probabilities of Gilbert and Elliott: (good to bad, bad to good,
+            loss while bad, loss while good).
+        discipline: what becomes of frames that wait, one of `DISCIPLINES`; None means fifo.
+        ecn: whether fq_codel and red mark packets that can be marked instead of dropping them.
     """
 
     rate_bps: float | None = None
@@ -49,11 +56,15 @@ class Shape(NamedTuple):
     duplicate: float | None = None
     reorder: float | None = None
     corrupt: float | None = None
+    distribution: str | None = None
+    bursts: tuple[float, float, float, float] | None = None
+    discipline: str | None = None
+    ecn: bool | None = None
 
     @property
     def needs_netem(self) -> bool:
         """Whether something else than a rate is asked for."""
-        return any((self.delay_s, self.jitter_s, self.loss, self.duplicate, self.reorder, self.corrupt))
+        return any((self.delay_s, self.jitter_s, self.loss, self.duplicate, self.reorder, self.corrupt, self.bursts))
 
 
 def _tc(index: int, kind: str, options: bytes) -> Request:
