@@ -148,10 +148,11 @@ class NamespaceSession:
         connection = await AgentConnection.open(run_dir, events.append)
         try:
             features = features or await connection.request("hello")
-            await connection.request("watch")
         except BaseException:
             connection.close()
             raise
+        # If this fails the connection is lost, and `lost` says so.
+        connection.request("watch").add_done_callback(lambda done: done.cancelled() or done.exception())
         session = cls(run_dir, ledger, row, identity, features, connection)
         connection.on_event(session._take_event)
         connection.lost.add_done_callback(lambda lost: session._connection_lost(lost.result()))

@@ -5,7 +5,6 @@ from __future__ import annotations
 import ctypes
 import fcntl
 import os
-import socket
 import struct
 
 CLONE_NEWNS = 0x00020000
@@ -125,24 +124,30 @@ def _system_call(name: str, number: int, *arguments: bytes | int | None) -> int:
     return result
 
 
-def disable_offloads(ifname: str) -> None:
-    """Turn tso, gso and gro off, so that what the queue sees is what the wire would; in the current namespace."""
-    _ethtool(ifname, ETHTOOL_STSO, ETHTOOL_SGSO, ETHTOOL_SGRO)
+def disable_offloads(control: int, ifname: str) -> None:
+    """Turn tso, gso and gro off, so that what the queue sees is what the wire would.
+
+    Args:
+        control: any socket of the interface's namespace.
+    """
+    _ethtool(control, ifname, ETHTOOL_STSO, ETHTOOL_SGSO, ETHTOOL_SGRO)
 
 
-def settle_carrier(ifname: str) -> None:
-    """Let an interface whose other end has just come up pass frames now; in the current namespace.
+def settle_carrier(control: int, ifname: str) -> None:
+    """Let an interface whose other end has just come up pass frames now.
 
     The kernel leaves that to a worker, which with a thousand new links takes seconds. Asking for the state has it done at once
     (since Linux 6.8; before, the worker does it as ever).
+
+    Args:
+        control: any socket of the interface's namespace.
     """
-    _ethtool(ifname, ETHTOOL_GLINK)
+    _ethtool(control, ifname, ETHTOOL_GLINK)
 
 
-def _ethtool(ifname: str, *commands: int) -> None:
+def _ethtool(control: int, ifname: str, *commands: int) -> None:
     """Give commands with the value 0. Source: ethtool(8), linux/ethtool.h."""
-    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM | socket.SOCK_CLOEXEC) as control:
-        for command in commands:
-            value = ctypes.create_string_buffer(struct.pack("=II", command, 0))
-            request = struct.pack("16sP16x", ifname.encode(), ctypes.addressof(value))
-            fcntl.ioctl(control.fileno(), SIOCETHTOOL, request)
+    for command in commands:
+        value = ctypes.create_string_buffer(struct.pack("=II", command, 0))
+        request = struct.pack("16sP16x", ifname.encode(), ctypes.addressof(value))
+        fcntl.ioctl(control, SIOCETHTOOL, request)

@@ -118,6 +118,10 @@ class NetlinkSocket:
         self._socket.setsockopt(SOL_NETLINK, NETLINK_EXT_ACK, 1)
         self._sequence = 0
 
+    def fileno(self) -> int:
+        """Return its descriptor, which stands for its namespace in ioctls, too."""
+        return self._socket.fileno()
+
     def close(self) -> None:
         """Close the socket; harmless when closed."""
         self._socket.close()

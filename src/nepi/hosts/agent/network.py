@@ -119,7 +119,6 @@ class Network:
                     except OSError as error:
                         results[number] = {"error": error.strerror or str(error), "errno": error.errno}
                 if done % 20 == 0:
-                    namespaces.setns(self._home_fd)
                     yield
         finally:
             namespaces.setns(self._home_fd)
@@ -235,9 +234,9 @@ class Network:
             for value, mac in end.get("neighbours", ()):
                 batch.plan.add(place.socket, (place.fd,), requests.neighbour(interface.index, value, mac), number)
             if not end.get("offloads", True):
-                batch.afterwards.append((number, _in_namespace(place.fd, self._kernel_name(place, interface), namespaces.disable_offloads)))
+                batch.afterwards.append((number, self._asking(place, interface, namespaces.disable_offloads)))
         # The first end came up before the second one was there.
-        batch.afterwards.append((number, _in_namespace(a.fd, self._kernel_name(a, one), namespaces.settle_carrier)))
+        batch.afterwards.append((number, self._asking(a, one, namespaces.settle_carrier)))
         return {"ifnames": [two.ifname, one.ifname] if swapped else [one.ifname, two.ifname]}
 
     def _check_new(self, place: Place, ifname: str | None) -> None:
@@ -290,12 +289,13 @@ class Network:
         if new is not None and old is None:
             for end in (interface, interface.peer):
                 if end is not None and (other := self.places.get(end.place)) is not None:
-                    batch.afterwards.append((number, _in_namespace(other.fd, self._kernel_name(other, end), namespaces.disable_offloads)))
+                    batch.afterwards.append((number, self._asking(other, end, namespaces.disable_offloads)))
         return {"shape": new._asdict() if new else None}
 
     @staticmethod
-    def _kernel_name(place: Place, interface: Interface) -> str:
-        return interface.ifname if place.bridge is None else f"p{interface.index}"
+    def _asking(place: Place, interface: Interface, ask: Callable[[int, str], None]) -> Callable[[], None]:
+        kernel_name = interface.ifname if place.bridge is None else f"p{interface.index}"
+        return lambda: ask(place.socket.fileno(), kernel_name)
 
     def _set(self, step: Step, number: int, batch: _Batch) -> None:
         place, interface = self._interface(step)
@@ -385,14 +385,6 @@ def _both_ends(interfaces: list[Interface]) -> Iterator[Interface]:
         yield interface
         if interface.peer is not None:
             yield interface.peer
-
-
-def _in_namespace(fd: int, ifname: str, do: Callable[[str], None]) -> Callable[[], None]:
-    def work() -> None:
-        namespaces.setns(fd)
-        do(ifname)
-
-    return work
 
 
 def prepare_namespace(socket: NetlinkSocket, sysctls: Sysctls, *, ipv6: bool = True) -> None:

@@ -63,9 +63,13 @@ class NamespaceRun:
             return
         async with self._telling:
             if self._told is not plan:
-                await self.session.hosts(list(_hosts(member.ec)))
-                await self._reintroduce(member.ec)
-                self._told = plan
+                self._told = plan  # others need not wait: the agent does what it is asked in this order
+                try:
+                    await self.session.hosts(list(_hosts(member.ec)))
+                    await self._reintroduce(member.ec)
+                except BaseException:
+                    self._told = None
+                    raise
 
     def leave(self, member: ResourceManager) -> None:
         """Forget a resource that is over."""
