@@ -14,6 +14,8 @@ MARKER = b"NEPI_COMMAND="
 RECHECK_S = 0.002
 KILL_AGAIN_S = 0.02
 GIVE_UP_S = 5.0
+# While a process executes another program its environment reads empty, for microseconds on an idle machine.
+EXECUTING_S = 0.05
 
 
 class Seen(NamedTuple):
@@ -69,11 +71,17 @@ def read_processes_outside() -> list[Seen]:
 
 
 class Processes:
-    """Snapshots of /proc, and which command each process without its starter belongs to."""
+    """Snapshots of /proc, and which command each process without its starter belongs to.
+
+    Attributes:
+        unclear: whether some process that was asked about since it was last set False did not show whose it is: look again.
+    """
 
     def __init__(self, *, own_proc: bool) -> None:
         self._own_proc = own_proc
         self._marks: dict[tuple[int, int], str] = {}
+        self._blank: dict[tuple[int, int], float] = {}
+        self.unclear = False
 
     def snapshot(self) -> list[Seen]:
         """Return the processes of the run."""
@@ -104,9 +112,14 @@ class Processes:
                     environment = file.read()
             except OSError:
                 return ""
+            if not environment and time.monotonic() < self._blank.setdefault(key, time.monotonic()) + EXECUTING_S:
+                self.unclear = True
+                return ""
+            self._blank.pop(key, None)
             marks = [entry[len(MARKER) :] for entry in environment.split(b"\0") if entry.startswith(MARKER)]
             if len(self._marks) > 10_000:
                 self._marks.clear()
+                self._blank.clear()
             self._marks[key] = marks[0].decode(errors="replace") if marks else ""
         return self._marks[key]
 
@@ -144,7 +157,11 @@ class TreeStopper:
         processes = self._processes.snapshot()
         now = time.monotonic()
         for stop in list(self._stops):
+            self._processes.unclear = False
             alive = self._processes.members(processes, stop.tag, stop.root)
+            if not alive and self._processes.unclear:
+                self._soon(RECHECK_S)
+                continue
             if not alive or now > stop.kill_at + GIVE_UP_S:
                 self._stops.remove(stop)
                 stop.done(not alive)
