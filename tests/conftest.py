@@ -3,10 +3,14 @@
 from __future__ import annotations
 
 import contextlib
+import ctypes
+import fcntl
 import gc
 import os
 import re
 import shutil
+import socket
+import struct
 import subprocess
 import tempfile
 import threading
@@ -40,7 +44,28 @@ def is_ci() -> bool:
     return any(os.environ.get(name, "").lower() in ("1", "true", "yes") for name in ("NEPI_CI", "CI"))
 
 
+CLONE_NEWNS, CLONE_NEWNET = 0x20000, 0x40000000
+MS_PRIVATE_ALL = 0x44000
+SIOCSIFFLAGS, IFF_UP = 0x8914, 1
+
+
+def leave_the_machines_network() -> None:
+    """Give the session a network of its own, with a loopback and nothing else, where root may.
+
+    So the traffic of tests cannot get out, and what neighbours make and remove meanwhile is not taken for something that a test left.
+    """
+    libc = ctypes.CDLL(None, use_errno=True)
+    if os.geteuid() != 0 or libc.unshare(CLONE_NEWNS | CLONE_NEWNET) != 0:
+        return
+    libc.mount(b"none", b"/", None, ctypes.c_ulong(MS_PRIVATE_ALL), None)
+    if Path("/run/netns").is_dir():
+        libc.mount(b"none", b"/run/netns", b"tmpfs", ctypes.c_ulong(0), None)
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as control:
+        fcntl.ioctl(control, SIOCSIFFLAGS, struct.pack("16sh14x", b"lo", IFF_UP))
+
+
 def pytest_configure(config: pytest.Config) -> None:
+    leave_the_machines_network()
     settings.load_profile("ci" if is_ci() else "here")
     os.environ[SESSION_VARIABLE] = uuid.uuid4().hex  # inherited by all that is started, however it detaches itself
     if is_ci() and not hasattr(config, "workerinput"):  # with xdist, only the process that sees all reports judges
