@@ -3,18 +3,18 @@
 from __future__ import annotations
 
 import functools
-from abc import ABC, abstractmethod
 from collections.abc import Iterable, Mapping
 from datetime import datetime
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, cast
+from typing import Any
 
 from nepi.engine import events as ev
 from nepi.errors import BadValueError, UnknownResourceError, UsageError
 from nepi.execution.deployment import describe
 from nepi.execution.factory import ResourceFactory
 from nepi.execution.handle import Handle
-from nepi.execution.registry import Guid, Registry, listed
+from nepi.execution.part import Part
+from nepi.execution.registry import Guid, listed
 from nepi.execution.resource import ResourceManager, seed_condition
 from nepi.execution.rundir import RunDir
 from nepi.execution.setting import set_checked
@@ -23,49 +23,10 @@ from nepi.model.conditions import Condition, action_named, as_condition, members
 from nepi.model.experiment import ExperimentDescription
 from nepi.model.states import ResourceAction, ResourceState, ResourceState2str
 from nepi.model.traces import Trace, TraceAttr
-from nepi.util.logger import Logger
-
-if TYPE_CHECKING:
-    from threading import RLock
-
-    from nepi.execution.ec import ExperimentController
 
 
-class Describing(Logger, ABC):
+class Describing(Part):
     """What `ExperimentController` can do before anything runs, and while it runs. Not for use by itself."""
-
-    backend: str
-    registry: Registry
-    _lock: RLock
-    _retries: dict[int, ev.Retry]
-
-    @property
-    def _controller(self) -> ExperimentController:
-        return cast("ExperimentController", self)
-
-    @abstractmethod
-    def _refuse_when_over(self, what: str) -> None:
-        """Raise when the experiment has been shut down."""
-
-    @abstractmethod
-    def _registered(self, manager: ResourceManager) -> None:
-        """Note a resource that is neither planned nor known to the engine."""
-
-    @abstractmethod
-    def _removed(self, manager: ResourceManager) -> None:
-        """Forget what was noted of a resource."""
-
-    @abstractmethod
-    def condition_registered(self, guid: int, action: ResourceAction, condition: Condition) -> None:
-        """Tell the engine, if it knows the resource."""
-
-    @abstractmethod
-    def is_deployed(self, guid: int) -> bool:
-        """Whether a resource was deployed."""
-
-    @abstractmethod
-    def deploy(self, guids: Any = None, wait_all_ready: bool = True, group: int | None = None) -> int:
-        """Plan what is new, and deploy resources."""
 
     # Resources.
 
