@@ -99,6 +99,10 @@ class CommandApplication(ResourceManager):
 
     # Life cycle.
 
+    async def deploy(self) -> None:
+        """Do what must be done on the host before the command can start; subclasses say what."""
+        self.set_ready()
+
     @property
     def run_home(self) -> Path:
         """The folder where the command runs; every file that it writes there is a trace."""

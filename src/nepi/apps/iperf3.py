@@ -18,7 +18,7 @@ from nepi.units import format_duration, format_fraction, format_rate
 _UDP_RATE_BPS = 1_048_576  # iperf3(1): UDP sends 1 Mbit/s (2**20) unless told otherwise
 
 
-class Iperf3Server(ToolApplication):
+class Iperf3Server(ToolApplication[tuple[Iperf3Result, ...]]):
     """Waits for tests of Iperf3Client, one at a time. STARTED when it accepts."""
 
     service = True
@@ -42,7 +42,7 @@ class Iperf3Server(ToolApplication):
         await host.host.wait_listening(self.get("port"), process=process)
 
 
-class Iperf3Client(ToolApplication):
+class Iperf3Client(ToolApplication[Iperf3Result]):
     """Measures how much data gets to `target`, where an Iperf3Server listens; with `reverse`, from there.
 
     iperf3 ends with status 0 after most errors, so its report decides whether the test has FINISHED or FAILED.
@@ -55,8 +55,7 @@ class Iperf3Client(ToolApplication):
     @property
     def result(self) -> Iperf3Result | None:
         """What was measured; of a test that was interrupted, up to there. None before the start."""
-        found: Iperf3Result | None = self._result()
-        return found
+        return self._result()
 
     def argv(self) -> list[str]:
         """Return the client's command line."""

@@ -58,6 +58,8 @@ class CommandOptions:
     """
 
     tool: ClassVar[str] = ""
+    package: ClassVar[str] = ""
+    """The Debian package that has the tool; that of the same name unless told."""
 
     def __post_init__(self) -> None:
         mistakes = []
@@ -100,6 +102,10 @@ class CommandOptions:
         if missing:
             raise BadValueError(f"{cls.tool}: " + "; ".join(f"{attribute}: must be set" for attribute in missing))
         return cls(**chosen)
+
+    def argv(self) -> list[str]:
+        """Return the whole command line; tools that want operands too build it themselves."""
+        return [self.tool, *self.words()]
 
     def words(self) -> list[str]:
         """Return the words of every option that has a flag, in the order of the fields."""

@@ -15,7 +15,7 @@ from nepi.units import format_duration, format_fraction
 _NOTHING_CAME_BACK = 1  # ping(8): status 1 when no reply came at all, or fewer than `count` before `deadline`
 
 
-class Ping(ToolApplication):
+class Ping(ToolApplication[PingResult]):
     """Pings `target`, `count` times or until it is stopped.
 
     No reply at all is a failure (ping's status 1) unless `expectedStatus` says "0,1". The original's `earlyStart`, which pinged
@@ -25,12 +25,6 @@ class Ping(ToolApplication):
     options = PingOptions
     stop_signal: ClassVar[signal.Signals] = signal.SIGINT  # at TERM it would print no statistics
     _asked: Asked | None = None
-
-    @property
-    def result(self) -> PingResult | None:
-        """What was measured so far; None before the start."""
-        found: PingResult | None = self._result()
-        return found
 
     def argv(self) -> list[str]:
         """Return ping's command line."""

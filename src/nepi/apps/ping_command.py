@@ -21,6 +21,7 @@ class PingOptions(CommandOptions):
     """
 
     tool: ClassVar[str] = "ping"
+    package: ClassVar[str] = "iputils-ping"
 
     target: str = field(metadata=option("target", "", HOST, "Host to ping, by name or address."))
     count: int | None = field(default=None, metadata=option("count", "-c", Whole(1, 2**63 - 1), "Stop after this many replies."))

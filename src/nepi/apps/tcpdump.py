@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-from typing import Any, ClassVar, Final
+from typing import ClassVar, Final
 
 from nepi.apps.tcpdump_command import TcpdumpOptions, tcpdump_argv
 from nepi.apps.tcpdump_output import TcpdumpResult, parse_tcpdump, tcpdump_listens
@@ -17,7 +17,7 @@ from nepi.hosts.roles import HostNode
 LOOK_EVERY_S: Final = 0.005
 
 
-class Tcpdump(ToolApplication):
+class Tcpdump(ToolApplication[TcpdumpResult]):
     """Captures packets until it is stopped. STARTED when it really captures; complete on disk when it has stopped.
 
     Packets go to the trace `pcap`; with `w=False`, as text to `stdout` (the original's default).
@@ -31,8 +31,7 @@ class Tcpdump(ToolApplication):
     @property
     def result(self) -> TcpdumpResult | None:
         """How the capture went; its counts are known when it has ended. None before the start."""
-        found: TcpdumpResult | None = self._result()
-        return found
+        return self._result()
 
     def argv(self) -> list[str]:
         """Return tcpdump's command line."""
@@ -68,7 +67,7 @@ class Tcpdump(ToolApplication):
 
     def measured(self) -> list[tuple[str, str, str]]:
         """Return rows (what, asked, measured) for the run's table."""
-        result: Any = self.result
+        result = self.result
         if result is None or result.captured_packets is None:
             return []
         lost = result.dropped_packets or 0

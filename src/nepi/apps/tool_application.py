@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from typing import Any, ClassVar
+from typing import Any, ClassVar, Generic, TypeVar
 
 from nepi.apps.command_application import CommandApplication, check_command
 from nepi.apps.command_line import PLAIN_OUTPUT_ENV
@@ -15,25 +15,40 @@ from nepi.model.experiment import ResourceDescription
 from nepi.model.states import ENDED
 from nepi.model.typespec import Check
 
+R = TypeVar("R")
+
 _SOME_ADDRESS = "192.0.2.1"  # stands for a resource's, which is not known yet; RFC 5737
 
 
-class ToolApplication(CommandApplication):
-    """A tool on a host. A subclass names the tool's `options`, and reads its output in `read_result`."""
+class ToolApplication(CommandApplication, Generic[R]):
+    """A tool on a host. A subclass names the tool's `options`, and reads its output, an R, in `read_result`."""
 
     options: ClassVar[type[CommandOptions]] = CommandOptions
     option_defaults: ClassVar[Mapping[str, Any]] = {}
     """By attribute, where another default than the tool's is wanted."""
 
-    _kept: Any = None
+    _kept: R | None = None
 
     def __init_subclass__(cls, **kwargs: Any) -> None:
         if "options" in vars(cls):
             made = option_attributes(cls.options, cls.option_defaults)
             cls._attributes = {**cls._attributes, **made}
-            cls.tools = (cls.options.tool,)
-            cls.check = staticmethod(_check_of(cls.options, cls.option_defaults))
+            if "tools" not in vars(cls):
+                cls.tools = (cls.options.tool,)
+                cls.packages = {cls.options.tool: cls.options.package or cls.options.tool}
+            own = vars(cls).get("check")
+            cls.check = staticmethod(_check_of(cls.options, cls.option_defaults, own.__func__ if own is not None else None))
         super().__init_subclass__(**kwargs)
+
+    @property
+    def result(self) -> R | None:
+        """What was measured so far; None before the start."""
+        return self._result()
+
+    def argv(self) -> list[str]:
+        """Return the tool's command line."""
+        argv: list[str] = self.chosen().argv()
+        return argv
 
     def chosen(self) -> Any:
         """Return the options that the attributes ask for, addresses of other resources filled in."""
@@ -44,7 +59,7 @@ class ToolApplication(CommandApplication):
         """Return the variables of the command: English, decimal points."""
         return {**PLAIN_OUTPUT_ENV, **super().variables()}
 
-    def read_result(self, stdout: bytes) -> Any:
+    def read_result(self, stdout: bytes) -> R:
         """Return what the tool's output says.
 
         Raises:
@@ -52,7 +67,7 @@ class ToolApplication(CommandApplication):
         """
         raise NotImplementedError
 
-    def _result(self) -> Any:
+    def _result(self) -> R | None:
         """Return the result of what was written so far; None before the start, or when it cannot be read."""
         if self._kept is not None or self.start_time is None:
             return self._kept
@@ -72,7 +87,7 @@ class ToolApplication(CommandApplication):
         await super().start()
 
 
-def _check_of(options: type[CommandOptions], defaults: Mapping[str, Any]) -> Check:
+def _check_of(options: type[CommandOptions], defaults: Mapping[str, Any], own: Check | None) -> Check:
     def check(one: ResourceDescription, peers: Sequence[ResourceDescription], facts: Mapping[str, Any]) -> Iterable[str]:
         yield from check_command(one, peers, facts)
         values = {name: _SOME_ADDRESS if isinstance(value, Reference) else value for name, value in one.attributes.items()}
@@ -80,5 +95,7 @@ def _check_of(options: type[CommandOptions], defaults: Mapping[str, Any]) -> Che
             options.from_attributes({**defaults, **values})
         except BadValueError as error:
             yield str(error)
+        if own is not None:
+            yield from own(one, peers, facts)
 
     return check

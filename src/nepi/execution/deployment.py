@@ -95,8 +95,11 @@ def catalogue_of(managers: Iterable[ResourceManager]) -> dict[str, TypeSpec]:
 
 
 def facts_for(catalogue: Mapping[str, TypeSpec]) -> dict[str, dict[str, Any]]:
-    """Return what each backend of the catalogue finds on this machine."""
-    return {backend: backend_probe(backend) for backend in dict.fromkeys(spec.backend for spec in catalogue.values()) if backend}
+    """Return what each backend of the catalogue finds on this machine; of programs, those that the catalogue's types need."""
+    packages: dict[str, dict[str, str]] = {}
+    for spec in catalogue.values():
+        packages.setdefault(spec.backend, {}).update({tool: spec.packages.get(tool, "") for tool in spec.tools})
+    return {backend: backend_probe(backend, known) for backend, known in packages.items() if backend}
 
 
 def warm_up(managers: Iterable[ResourceManager]) -> contextlib.ExitStack:

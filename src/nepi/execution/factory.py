@@ -121,11 +121,21 @@ class ResourceFactory:
         importlib.import_module(name)
 
 
-def backend_probe(backend: str) -> dict[str, Any]:
-    """Return what the backend finds on this machine (kernel features, tools, limits); {} when it looks at nothing."""
+def backend_probe(backend: str, packages: Mapping[str, str] | None = None) -> dict[str, Any]:
+    """Return what the backend finds on this machine (kernel features, limits); {} when it looks at nothing.
+
+    Args:
+        backend: which one.
+        packages: the programs that are needed, with the Debian package of each. Those that are missing are among the facts
+            when the backend has `missing_tools`; a backend whose programs are elsewhere has it not.
+    """
     module = sys.modules.get(f"{_SHIPPED}.{backend}")
     probe = getattr(module, "probe", None)
-    return dict(probe()) if probe is not None else {}
+    facts = dict(probe()) if probe is not None else {}
+    missing_tools = getattr(module, "missing_tools", None)
+    if packages and missing_tools is not None:
+        facts |= {"tools_missing": missing_tools(list(packages)), "packages": {tool: name for tool, name in packages.items() if name}}
+    return facts
 
 
 def backend_warm_up(backend: str) -> Callable[[], None] | None:

@@ -32,6 +32,7 @@ def spec_of(rclass: type[ResourceManager]) -> TypeSpec:
         service=rclass.service,
         role=rclass.role,
         tools=tuple(rclass.tools),
+        packages=rclass.packages,
         samples_state=samples_state(rclass),
         aliases=rclass._aliases,
         check=rclass.check,

@@ -17,18 +17,8 @@ from nepi.hosts.namespace_host import missing_tools
 PROBE = Path(__file__).parent / "agent" / "probe.py"
 PROBE_DEADLINE_S = 20.0
 FORMAT = 1
-# Which Debian package has a tool.
-PACKAGES = {
-    "ip": "iproute2",
-    "tc": "iproute2",
-    "ss": "iproute2",
-    "ping": "iputils-ping",
-    "iperf3": "iperf3",
-    "tcpdump": "tcpdump",
-    "nsenter": "util-linux",
-    "traceroute": "traceroute",
-    "mtr": "mtr-tiny",
-}
+# Which Debian package has a tool, for those that no type of application declares (those say it themselves).
+PACKAGES = {"ip": "iproute2", "tc": "iproute2", "nsenter": "util-linux", "ping": "iputils-ping"}
 
 
 @dataclass(frozen=True, slots=True)

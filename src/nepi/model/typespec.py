@@ -48,6 +48,7 @@ class TypeSpec:
         service: it does not end by itself (nodes, links, servers).
         role: what it is in a topology.
         tools: programs that must exist where it runs.
+        packages: the Debian packages that have them, by program.
         samples_state: its class overrides `state`, so it is asked for it again and again.
         aliases: other names that it is registered under.
         check: finds the mistakes that only this type can know of, before anything is created.
@@ -63,6 +64,7 @@ class TypeSpec:
     service: bool = False
     role: Role = ""
     tools: tuple[str, ...] = ()
+    packages: Mapping[str, str] = field(default_factory=dict)
     samples_state: bool = False
     aliases: tuple[str, ...] = ()
     check: Check | None = None

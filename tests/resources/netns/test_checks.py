@@ -5,9 +5,12 @@ from typing import Any
 import pytest
 
 from nepi import ResourceFactory
+from nepi.apps import catalogue as applications
+from nepi.execution.deployment import facts_for
 from nepi.model.experiment import ResourceDescription
+from nepi.model.typespec import TypeSpec
 from nepi.resources.netns.address import version_check
-from nepi.resources.netns.facts import TOOLS
+from nepi.resources.netns.applications import APPLICATIONS
 from nepi.resources.netns.link import link_mistakes
 
 ALL = {"tbf": True, "netem": True}
@@ -42,12 +45,23 @@ def test_an_address_has_the_version_of_its_type(ip: str | None, version: int, co
     assert len(list(version_check("ip", version)(one, (), {}))) == count
 
 
-def test_every_program_that_a_type_needs_is_looked_for() -> None:
-    specs = [
-        ResourceFactory.spec(ResourceFactory.find(name, "netns"))
-        for name in ("Ping", "Iperf3Server", "Iperf3Client", "Tcpdump", "Application")
-    ]
-    assert {tool for spec in specs for tool in spec.tools} == set(TOOLS)
+def test_a_node_has_every_application() -> None:
+    assert list(APPLICATIONS) == [application.__name__ for application in applications.APPLICATIONS]
+    for name, made in APPLICATIONS.items():
+        assert ResourceFactory.find(name, "netns") is made
+        assert (made.rtype(), made.get_help()) == (f"netns::{name}", made.__doc__)
+
+
+def test_every_program_that_an_application_needs_has_its_package_named() -> None:
+    for name in APPLICATIONS:
+        spec = ResourceFactory.spec(ResourceFactory.find(name, "netns"))
+        assert set(spec.packages) == set(spec.tools), name
+
+
+def test_the_programs_that_types_need_are_looked_for() -> None:
+    spec = TypeSpec("netns::X", backend="netns", tools=("sh", "no-such-program"), packages={"no-such-program": "no-such-package"})
+    facts = facts_for({"netns::X": spec})["netns"]
+    assert (facts["tools_missing"], facts["packages"]) == (["no-such-program"], {"no-such-program": "no-such-package"})
 
 
 def test_what_runs_until_it_is_stopped_is_a_service() -> None:

@@ -1,8 +1,9 @@
 """The namespace backend: nodes, switches, links and applications on this machine. docs/design/namespaces.md has the ideas."""
 
 from nepi.hosts.agent_start import warm_up
+from nepi.hosts.namespace_host import missing_tools
 from nepi.resources.netns.address import IPv4Address, IPv6Address
-from nepi.resources.netns.applications import Application, Iperf3Client, Iperf3Server, Ping, Server, Tcpdump
+from nepi.resources.netns.applications import APPLICATIONS
 from nepi.resources.netns.facts import probe
 from nepi.resources.netns.interface import NodeInterface
 from nepi.resources.netns.link import Link
@@ -11,20 +12,16 @@ from nepi.resources.netns.route import IPv4Route, IPv6Route
 from nepi.resources.netns.switch import Switch
 
 __all__ = [
-    "Application",
+    "APPLICATIONS",
     "IPv4Address",
     "IPv4Route",
     "IPv6Address",
     "IPv6Route",
-    "Iperf3Client",
-    "Iperf3Server",
     "Link",
     "Node",
     "NodeInterface",
-    "Ping",
-    "Server",
     "Switch",
-    "Tcpdump",
+    "missing_tools",
     "probe",
     "warm_up",
 ]

@@ -6,17 +6,15 @@ import functools
 from typing import Any, Final
 
 from nepi.execution.process_identity import boot_id
-from nepi.hosts.namespace_facts import PACKAGES, NamespaceFacts
+from nepi.hosts.namespace_facts import NamespaceFacts
 from nepi.hosts.namespace_facts import probe as probe_host
-from nepi.hosts.namespace_host import missing_tools
 
-TOOLS: Final = ("ping", "iperf3", "tcpdump")
 BRIDGE_PORTS: Final = 1023
 
 
 def probe() -> dict[str, Any]:
-    """Return the facts; what the kernel can do is found out once, which tools there are each time."""
-    return {**_kernel(boot_id()), "tools_missing": missing_tools(TOOLS), "packages": {tool: PACKAGES[tool] for tool in TOOLS}}
+    """Return the facts; what the kernel can do is found out once. Programs are asked for by name, with `missing_tools`."""
+    return dict(_kernel(boot_id()))
 
 
 @functools.lru_cache(maxsize=1)
