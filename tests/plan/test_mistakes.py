@@ -89,7 +89,7 @@ def test_attributes_are_checked_against_their_type() -> None:
     )
     assert found[2] == "t::Ping 'p' has attribute 'pid' set, which can only be read: take it away"
     assert found[3].startswith("t::Link 'l' has a wrong value: attribute 'rate': rate '10Mbps'")
-    assert found[4] == "t::Link 'l' has no attribute 'color'; it has addressing, rate"
+    assert found[4] == "t::Link 'l' has no attribute 'color'; it has addressing, networks, rate, weight"
 
 
 def test_values_from_files_are_converted() -> None:

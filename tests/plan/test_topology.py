@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import json
+from itertools import pairwise
 from typing import Any
 
 import pytest
@@ -165,10 +166,59 @@ def test_a_used_up_network_is_followed_by_the_next_and_then_by_a_mistake() -> No
     world.add("Link", a, s)
     networks = ("192.0.2.0/30", "198.51.100.0/30")
     assert mistakes_of(world, networks=networks) == (
-        "t::Link 'link6' gets no IPv4 subnet: the networks for automatic addresses have no /24 left; give larger ones",
+        "the networks for automatic IPv4 addresses (192.0.2.0/30, 198.51.100.0/30) have room for 2 of 3 subnets; "
+        "the first without one is that of t::Link 'link6', which needs a /30: give larger networks",
     )
     given = addresses(world.plan(networks=(*networks, "10.0.0.0/8")))
     assert [given[a, link] for link in links] == [("192.0.2.1/30",), ("198.51.100.1/30",)]
+
+
+def test_a_switch_takes_what_is_left_when_there_is_no_room_for_later_hosts() -> None:
+    world = World()
+    s = world.add("Switch")
+    links = [world.add("Link", node, s) for node in world.nodes("a", "b", "c")]
+    given = addresses(world.plan(networks=("192.0.2.0/28",)))
+    assert [given[number, link] for number, link in zip((2, 3, 4), links, strict=True)] == [
+        ("192.0.2.1/29",),
+        ("192.0.2.2/29",),
+        ("192.0.2.3/29",),
+    ]
+
+
+def test_a_network_too_small_for_many_links_is_one_mistake() -> None:
+    world = World()
+    nodes = world.nodes(*(f"n{number}" for number in range(9)))
+    for first, second in pairwise(nodes):
+        world.add("Link", first, second)
+    assert mistakes_of(world, networks=("192.0.2.0/29", "fd00::/63")) == (
+        "the networks for automatic IPv4 addresses (192.0.2.0/29) have room for 2 of 8 subnets; "
+        "the first without one is that of t::Link 'link12', which needs a /30: give larger networks",
+        "the networks for automatic IPv6 addresses (fd00::/63) have room for 2 of 8 subnets; "
+        "the first without one is that of t::Link 'link12', which needs a /64: give larger networks",
+    )
+
+
+def test_networks_that_overlap_are_a_mistake() -> None:
+    world = World()
+    world.add("Link", *world.nodes("a", "b"))
+    assert mistakes_of(world, networks=("10.0.0.0/8", "fd00::/48", "10.1.0.0/16")) == (
+        "networks for automatic addresses: 10.1.0.0/16 and 10.0.0.0/8 overlap: take one of them away",
+    )
+
+
+def test_links_and_switches_may_name_the_networks_of_their_domain() -> None:
+    world = World()
+    a, b, c = world.nodes("a", "b", "c")
+    plain = world.add("Link", a, b)
+    named = world.add("Link", b, c, networks="10.0.0.0/24, fd01::/48")
+    s = world.add("Switch", networks="10.0.0.0/16")
+    on_switch = world.add("Link", c, s)
+    given = addresses(world.plan())
+    assert [given[a, plain], given[b, named], given[c, on_switch]] == [
+        ("10.0.0.5/30", "fd00::1/64"),
+        ("10.0.0.1/30", "fd01::1/64"),
+        ("10.0.1.1/24",),
+    ]
 
 
 def test_wrong_networks_are_mistakes() -> None:

@@ -37,10 +37,24 @@ _JOINS = (Need("t::Node", required=False), Need("t::Switch", required=False), Ne
 CATALOGUE: Mapping[str, TypeSpec] = {
     spec.rtype: spec
     for spec in (
-        make_type("t::Node", "node", attributes=(text("hostname"),)),
-        make_type("t::Switch", "switch", attributes=(Attribute("stp", "x", Types.Bool), Attribute("addressing", "x", Types.Bool))),
         make_type(
-            "t::Link", "link", _JOINS, (Attribute("rate", "Rate.", Types.Rate), Attribute("addressing", "x", Types.Bool, default=True))
+            "t::Node", "node", attributes=(text("hostname"), text("routing"), Attribute("forwarding", "x", Types.Bool, default=True))
+        ),
+        make_type(
+            "t::Switch",
+            "switch",
+            attributes=(Attribute("stp", "x", Types.Bool), Attribute("addressing", "x", Types.Bool), text("networks")),
+        ),
+        make_type(
+            "t::Link",
+            "link",
+            _JOINS,
+            (
+                Attribute("rate", "Rate.", Types.Rate),
+                Attribute("addressing", "x", Types.Bool, default=True),
+                Attribute("weight", "x", Types.Double),
+                text("networks"),
+            ),
         ),
         make_type(
             "t::Interface", "interface", (NODE,), (text("deviceName"), text("mac"), text("ip"), Attribute("prefix", "x", Types.Integer))

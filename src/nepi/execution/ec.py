@@ -41,6 +41,7 @@ from nepi.model.experiment import ExperimentDescription
 from nepi.model.states import ResourceAction, ResourceState, ResourceState2str
 from nepi.plan.core import NETWORKS
 from nepi.plan.result import Plan
+from nepi.plan.static_routes import checked_routing
 from nepi.units import duration_s
 from nepi.util.logger import Logger
 from nepi.util.timefuncs import tsformat
@@ -66,10 +67,12 @@ class ExperimentController(Planning, Changing, Waiting, Ending, Describing, Logg
         stop_on_abort: an abort also stops what is running.
         keep: leave everything up at the end.
         networks: where automatic addresses are taken from.
+        routing: which nodes get static routes along the shortest ways, where they do not say it themselves: "static" all, "hosts"
+            those on one network (routing daemons do the rest), "none" none.
         loop_factory: makes the event loop; for tests.
 
     Raises:
-        BadValueError: exp_id or run_id cannot be a folder's name.
+        BadValueError: exp_id or run_id cannot be a folder's name, or there is no such routing.
     """
 
     def __init__(
@@ -82,7 +85,8 @@ class ExperimentController(Planning, Changing, Waiting, Ending, Describing, Logg
         run_id: str | None = None,
         stop_on_abort: bool = False,
         keep: bool = False,
-        networks: tuple[str, ...] = NETWORKS,
+        networks: Iterable[str] = NETWORKS,
+        routing: str = "static",
         loop_factory: Callable[[], asyncio.AbstractEventLoop] = asyncio.new_event_loop,
     ) -> None:
         super().__init__("ExperimentController")
@@ -98,7 +102,8 @@ class ExperimentController(Planning, Changing, Waiting, Ending, Describing, Logg
         self.loop_factory = loop_factory
         self.observers: list[Observer] = []
         self.registry = Registry(self)
-        self._networks = networks
+        self._networks = (networks,) if isinstance(networks, str) else tuple(networks)
+        self._routing = checked_routing(routing)
         self._lock = threading.RLock()
         self._ending = threading.RLock()
         self._retries: dict[int, ev.Retry] = {}

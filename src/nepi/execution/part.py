@@ -34,6 +34,7 @@ class Part(ABC):
     _ending: RLock
     _exp_id: str
     _networks: tuple[str, ...]
+    _routing: str
     _retries: dict[int, ev.Retry]
     _unjoined: dict[int, None]
     _unplanned: dict[int, None]

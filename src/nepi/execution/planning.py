@@ -110,7 +110,7 @@ class Planning(Part):
         description = describe(self._exp_id, self.backend, managers, credentials=True)
         facts = facts_for(catalogue)
         earlier = without(self._plan, self._unplanned)
-        self._plan = plan(description, catalogue, facts, earlier=earlier, networks=self._networks, checked=True)
+        self._plan = plan(description, catalogue, facts, earlier=earlier, networks=self._networks, routing=self._routing, checked=True)
         self._description = without_credentials(description, catalogue)
         self._untold.update(dict.fromkeys(sorted(self._plan.added)))
         self._unplanned.clear()

@@ -276,6 +276,11 @@ class NamespaceSession:
         what = f"{'delete' if delete else 'add'} route to {to} on {node!r}"
         await self._step("route", what, node, to=to, via=via, ifname=ifname, metric=metric, onlink=onlink, delete=delete)
 
+    async def routes(self, node: str, to: Sequence[str], via: str, *, delete: bool = False) -> None:
+        """Add (or replace) or delete routes to many networks over one gateway."""
+        what = f"{'delete' if delete else 'add'} {len(to)} routes over {via} on {node!r}"
+        await self._step("routes", what, node, to=list(to), via=via, delete=delete)
+
     async def neighbours(self, node: str, ifname: str, entries: Iterable[tuple[str, str]], *, delete: bool = False) -> None:
         """Add or delete permanent neighbours: pairs of IP and MAC address."""
         await self._step("neighbours", f"neighbours of {node}:{ifname}", node, ifname=ifname, entries=list(entries), delete=delete)

@@ -1,7 +1,6 @@
 """Addresses of ports: those that were written down, and a subnet for each domain where none were.
 
-A domain of two ends gets a /30; one with a switch at least a /24, so that hosts that are added later still fit; and each one an
-IPv6 /64. Subnets in use are avoided. What an earlier increment gave stays.
+Subnets in use are avoided. What an earlier increment gave stays.
 """
 
 from __future__ import annotations
@@ -10,30 +9,27 @@ from collections.abc import Iterator, Sequence
 from itertools import pairwise
 
 from nepi.errors import BadValueError
-from nepi.model.addressing import BITS, Address, Subnet, interface_address, parse_address, parse_subnet
+from nepi.model.addressing import BITS, Address, Subnet, interface_address, parse_address
 from nepi.plan.graph import Graph
+from nepi.plan.pools import Pools, prefixes_for
 from nepi.plan.subnets import SubnetPool
 from nepi.plan.topology import Port, Topology
 
 NEIGHBOURS = 64
 """Largest domain whose ports get permanent entries for each other: n ports need n * (n - 1) of them, one netlink message each."""
 
-_SWITCH_PREFIX = 24
-_LINK_PREFIX = 30
-_IPV6_PREFIX = 64
-
 
 def plan_addresses(graph: Graph, topology: Topology, networks: Sequence[str]) -> None:
     """Give every port its addresses and neighbours; clashes and want of room are mistakes."""
     _recall(topology)
     _take_explicit(graph, topology)
-    used = [address.subnet for ports in topology.domains for port in ports for address in port.addresses]
-    pool = SubnetPool(_bases(graph, networks), used)
+    pools = Pools(graph, topology, networks)
     silent = _without_addressing(graph, topology)
-    for ports in topology.domains:
+    for ports, pool in pools.by_domain():
         inside = [port for port in ports if not port.on_switch]
         for version in (4, 6):
             _complete(graph, ports, [port for port in inside if port.owner not in silent], version, pool)
+    pools.report_shortages()
     _check_clashes(graph, topology)
     for ports in topology.domains:
         _introduce(graph, [port for port in ports if not port.on_switch])
@@ -54,16 +50,6 @@ def _from_text(text: str) -> Address:
         return Address(*parse_address(ip), int(prefix))
     first, second, third, fourth = ip.split(".")
     return Address(4, int(first) << 24 | int(second) << 16 | int(third) << 8 | int(fourth), int(prefix))
-
-
-def _bases(graph: Graph, networks: Sequence[str]) -> list[Subnet]:
-    bases = []
-    for text in networks:
-        try:
-            bases.append(parse_subnet(text))
-        except BadValueError as error:
-            graph.mistakes.append(f"networks for automatic addresses: {error}")
-    return bases
 
 
 def _take_explicit(graph: Graph, topology: Topology) -> None:
@@ -118,14 +104,9 @@ def _complete(graph: Graph, ports: list[Port], inside: list[Port], version: int,
     if not subnets:
         if not pool.has(version):
             return
-        prefix = _prefix_for(len(inside), any(port.on_switch for port in ports), version)
-        fresh = pool.take(version, prefix)
+        fresh = pool.take_any(version, prefixes_for(len(inside), any(port.on_switch for port in ports), version), wanting[0].medium)
         if fresh is None:
-            graph.mistake(
-                wanting[0].medium,
-                f"gets no IPv{version} subnet: the networks for automatic addresses have no /{prefix} left; give larger ones",
-            )
-            return
+            return  # the pool says so
         subnets = [fresh]
     _hand_out(graph, wanting, subnets, used)
 
@@ -135,14 +116,6 @@ def _has(port: Port, version: int) -> bool:
         if address.version == version:
             return True
     return any(address.version == version for address in port.given)
-
-
-def _prefix_for(count: int, with_switch: bool, version: int) -> int:
-    """Return the prefix of a subnet for `count` ports."""
-    if version == 6:
-        return _IPV6_PREFIX
-    smallest = 32 - (count + 1).bit_length()
-    return min(_SWITCH_PREFIX if with_switch else _LINK_PREFIX, smallest)
 
 
 def _hand_out(graph: Graph, wanting: list[Port], subnets: list[Subnet], used: set[int]) -> None:

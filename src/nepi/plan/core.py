@@ -15,10 +15,12 @@ from nepi.plan.graph import Facts, Graph
 from nepi.plan.naming import name_ports
 from nepi.plan.needs import resolve_needs
 from nepi.plan.order import deployment_order
-from nepi.plan.references import AddressBook, resolve_references
-from nepi.plan.result import InterfacePlan, Needs, Plan
+from nepi.plan.references import AddressBook, check_reach, resolve_references
+from nepi.plan.result import InterfacePlan, Needs, Plan, RoutePlan
 from nepi.plan.routes import check_routes
+from nepi.plan.static_routes import plan_routes
 from nepi.plan.topology import Port, Topology, find_topology
+from nepi.plan.ways import Ways
 
 NETWORKS = ("10.0.0.0/8", "fd00::/48")
 """Where automatic addresses are taken from."""
@@ -31,6 +33,7 @@ def plan(
     *,
     earlier: Plan | None = None,
     networks: Sequence[str] = NETWORKS,
+    routing: str = "static",
     checked: bool = False,
 ) -> Plan:
     """Check a description and decide everything that can be decided before anything runs.
@@ -43,6 +46,8 @@ def plan(
             nothing can be made there, if so), `nodes` (how many it takes).
         earlier: the plan of the increments before; what it gave does not change, only what it does not have is planned.
         networks: where automatic addresses are taken from.
+        routing: which nodes get static routes along the shortest ways, where they do not say it themselves: "static" all, "hosts"
+            those on one network, "none" none.
         checked: attributes and traces were checked (and values converted) when they were set, and need not be again.
 
     Raises:
@@ -62,20 +67,29 @@ def plan(
     topology = find_topology(graph)
     name_ports(graph, topology)
     plan_addresses(graph, topology, networks)
-    book = AddressBook(graph, topology)
+    ways = {version: Ways(graph, topology, version) for version in (4, 6)}
+    ways[6].like(ways[4])
+    book = AddressBook(graph, topology, ways)
     for guid, resolved in resolve_references(graph, book, references).items():
         values.setdefault(guid, {}).update(resolved)
-    check_routes(graph, topology, book, values)
+    explicit = check_routes(graph, topology, book, values)
+    check_reach(graph, book, references, explicit, routing)
     checks.check_backends(graph)
     checks.check_tools(graph)
     checks.check_by_type(graph)
     if graph.mistakes:
         raise PlanError(tuple(dict.fromkeys(graph.mistakes)))
-    return _assemble(graph, order, needs, topology, values)
+    routes = plan_routes(graph, ways, explicit, routing)
+    return _assemble(graph, order, needs, topology, routes, values)
 
 
 def _assemble(
-    graph: Graph, order: list[int], needs: Mapping[int, Needs], topology: Topology, values: Mapping[int, Mapping[str, Any]]
+    graph: Graph,
+    order: list[int],
+    needs: Mapping[int, Needs],
+    topology: Topology,
+    routes: Mapping[int, tuple[RoutePlan, ...]],
+    values: Mapping[int, Mapping[str, Any]],
 ) -> Plan:
     earlier = _still_there(graph)
     written: dict[int, InterfacePlan] = {}
@@ -87,6 +101,7 @@ def _assemble(
         needs={**earlier.needs, **needs} if earlier.needs else needs,
         interfaces=interfaces,
         node_addresses={one.guid: _texts(topology.by_node.get(one.guid, ())) for one in nodes},
+        routes=routes,
         values={**earlier.values, **values},
         warnings=tuple(dict.fromkeys((*earlier.warnings, *graph.warnings))),
     )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Container, Mapping, Sequence
 from typing import Any
 
 from nepi.model.addressing import Subnet
@@ -9,6 +10,7 @@ from nepi.model.attributes import Reference
 from nepi.model.experiment import ResourceDescription
 from nepi.plan.graph import Graph
 from nepi.plan.topology import Port, Topology
+from nepi.plan.ways import Ways, islands
 
 _OWN_ATTRIBUTES = ("ip", "hostname")
 """Where a node that is reached without our links says its address."""
@@ -17,11 +19,13 @@ _OWN_ATTRIBUTES = ("ip", "hostname")
 class AddressBook:
     """Finds addresses of resources, as seen from others. Looked up once for each pair of nodes."""
 
-    def __init__(self, graph: Graph, topology: Topology) -> None:
+    def __init__(self, graph: Graph, topology: Topology, ways: Mapping[int, Ways]) -> None:
         self._graph = graph
         self._topology = topology
+        self._ways = ways
         self._reached: dict[int, set[tuple[int, Subnet]]] = {}
         self._found: dict[tuple[int | None, int], str | None] = {}
+        self._islands: dict[int, int] | None = None
 
     def resolve(self, one: ResourceDescription, target: int) -> str | None:
         """Return the address of `target` as `one` is to use it, or None when it has none."""
@@ -60,7 +64,36 @@ class AddressBook:
                     for address in port.addresses:
                         if address.version == version and (port.domain, address.subnet) in reached:
                             return address.text
+            routed = self.routed(here, there)
+            if routed is not None:
+                return routed
         return _first(ports) or self._said_by(there)
+
+    def routed(self, here: int, there: int) -> str | None:
+        """Return the first address of a node that shortest ways lead to, or None."""
+        for version, ways in self._ways.items():
+            if ways.is_routed:
+                for port in self._topology.by_node.get(there, ()):
+                    for address in port.addresses:
+                        number = ways.number_of(port.domain, address.subnet) if address.version == version else None
+                        if number is not None and number in ways.from_node(here):
+                            return address.text
+        return None
+
+    def shares_network(self, here: int, there: int) -> bool:
+        """Whether two nodes reach each other directly."""
+        return here == there or not self._reach(here).isdisjoint(self._reach(there))
+
+    def has_links(self, *nodes: int) -> bool:
+        """Whether all of these nodes have addresses of our links."""
+        return all(any(port.addresses for port in self._topology.by_node.get(node, ())) for node in nodes)
+
+    def is_apart(self, here: int, there: int) -> bool:
+        """Whether both have links, and no way over links and nodes of any kind leads from one to the other."""
+        if self._islands is None:
+            self._islands = islands(self._graph, self._topology)
+        first, second = self._islands.get(here), self._islands.get(there)
+        return first is not None and second is not None and first != second
 
     def _reach(self, node: int) -> set[tuple[int, Subnet]]:
         """Return the (domain, subnet) that a node has a foot in."""
@@ -99,3 +132,30 @@ def resolve_references(
                 "connect its node by a link, or write an address",
             )
     return values
+
+
+def check_reach(
+    graph: Graph,
+    book: AddressBook,
+    references: Sequence[tuple[ResourceDescription, str, Reference]],
+    explicit: Container[int],
+    routing: str,
+) -> None:
+    """Find applications whose target is apart from them (a mistake), or behind nodes that pass nothing on (a warning)."""
+    for one, name, reference in references:
+        here, there = book.node_of(one.guid), book.node_of(reference.guid)
+        if here is None or there is None or graph.spec(one.guid).role != "application" or book.shares_network(here, there):
+            continue
+        what = f"has attribute {name!r} set to {graph.place(reference.guid)}"
+        if book.is_apart(here, there):
+            graph.mistake(one.guid, f"{what}, but no links lead there from {graph.place(here)}: join the two parts of the network")
+        elif (
+            (graph.value(here, "routing") or routing) == "static"
+            and here not in explicit
+            and book.has_links(here, there)
+            and book.routed(here, there) is None
+        ):
+            graph.warn(
+                one.guid,
+                f"{what}, to which no route leads from {graph.place(here)}: nodes on the way have forwarding=False, or no addresses",
+            )

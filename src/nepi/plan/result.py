@@ -1,4 +1,4 @@
-"""What planning returns, as values: `Plan` and `InterfacePlan`, and their JSON form (`plan.json`)."""
+"""What planning returns, as values: `Plan`, `InterfacePlan` and `RoutePlan`, and their JSON form (`plan.json`)."""
 
 from __future__ import annotations
 
@@ -40,6 +40,21 @@ class InterfacePlan:
 
 
 @dataclass(frozen=True, slots=True)
+class RoutePlan:
+    """Routes of a node over one neighbour.
+
+    Attributes:
+        via: the neighbour's address, "10.0.0.2".
+        over: the node's own address in the same subnet, "10.0.0.1/30": the routes are there when that is.
+        to: networks, "10.0.1.0/24"; "0.0.0.0/0" and "::/0" are the default ones.
+    """
+
+    via: str
+    over: str
+    to: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
 class Plan:
     """Everything that is decided before anything runs. It covers the increments before it, too.
 
@@ -50,6 +65,7 @@ class Plan:
         interfaces: by guid of each link (both of its ends) and each interface resource (its own end, and the switch's port when
             it is connected to a switch without a link).
         node_addresses: by guid of each node, its addresses without prefix, in the order of its interfaces.
+        routes: by guid of each node that gets some, its static routes; those of route resources are not here.
         values: by guid, the attributes whose value is another than the description's: references as addresses, texts converted.
         warnings: one sentence each; nothing that stops a run.
     """
@@ -59,6 +75,7 @@ class Plan:
     needs: Mapping[int, Needs] = field(default_factory=dict)
     interfaces: Mapping[int, tuple[InterfacePlan, ...]] = field(default_factory=dict)
     node_addresses: Mapping[int, tuple[str, ...]] = field(default_factory=dict)
+    routes: Mapping[int, tuple[RoutePlan, ...]] = field(default_factory=dict)
     values: Mapping[int, Mapping[str, Any]] = field(default_factory=dict)
     warnings: tuple[str, ...] = ()
 
@@ -75,6 +92,7 @@ class Plan:
             "needs": [[[[guid, state.name] for guid, state in needs], guids] for needs, guids in rows.items()],
             "interfaces": {str(guid): [_interface_record(one) for one in ends] for guid, ends in self.interfaces.items()},
             "node_addresses": {str(guid): list(addresses) for guid, addresses in self.node_addresses.items()},
+            "routes": {str(guid): [[one.via, one.over, list(one.to)] for one in rows] for guid, rows in self.routes.items()},
             "values": {str(guid): dict(values) for guid, values in self.values.items()},
             "warnings": list(self.warnings),
         }
@@ -116,6 +134,9 @@ def _from_record(record: dict[str, Any]) -> Plan:
         needs=needs,
         interfaces={int(guid): tuple(_interface_from(one) for one in ends) for guid, ends in record["interfaces"].items()},
         node_addresses={int(guid): tuple(addresses) for guid, addresses in record["node_addresses"].items()},
+        routes={
+            int(guid): tuple(RoutePlan(via, over, tuple(to)) for via, over, to in rows) for guid, rows in record.get("routes", {}).items()
+        },
         values={int(guid): dict(values) for guid, values in record["values"].items()},
         warnings=tuple(record["warnings"]),
     )

@@ -14,8 +14,9 @@ from nepi.plan.references import AddressBook
 from nepi.plan.topology import Topology
 
 
-def check_routes(graph: Graph, topology: Topology, book: AddressBook, values: Mapping[int, Mapping[str, Any]]) -> None:
-    """Find routes that their node could not take."""
+def check_routes(graph: Graph, topology: Topology, book: AddressBook, values: Mapping[int, Mapping[str, Any]]) -> dict[int, list[Subnet]]:
+    """Find routes that their node could not take; return where routes lead, by guid of their node."""
+    found: dict[int, list[Subnet]] = {}
     known: dict[tuple[int, Subnet], ResourceDescription] = {}
     holders = {(address.version, address.value) for ports in topology.by_node.values() for port in ports for address in port.addresses}
     for one in graph.of_role("route"):
@@ -24,12 +25,14 @@ def check_routes(graph: Graph, topology: Topology, book: AddressBook, values: Ma
         if node is None or route is None:
             continue
         destination, hop = route
+        found.setdefault(node, []).append(destination)
         other = known.setdefault((node, destination), one)
         if other is not one:
             graph.mistake(one.guid, f"is a second route to {destination} in {graph.place(node)}, besides {other.name!r}: take one away")
         if hop[:2] not in holders and graph.is_new(one.guid):
             graph.warn(one.guid, f"has nexthop {hop.text}, which is no address of any node of this experiment")
         _check_hop(graph, topology, one, node, hop)
+    return found
 
 
 def _node_of(graph: Graph, book: AddressBook, one: ResourceDescription) -> int | None:

@@ -14,16 +14,39 @@ class SubnetPool:
     Args:
         bases: where to take them from; when one is used up, the next of its IP version follows.
         taken: networks that overlap nothing that is handed out.
+
+    Attributes:
+        given: what was handed out.
+        shortages: by IP version, (who it was for, the longest prefix that would have done) where nothing was left.
     """
 
     def __init__(self, bases: Sequence[Subnet], taken: Iterable[Subnet]) -> None:
         self._bases = list(bases)
         self._cursors = [base.first for base in bases]
         self._taken = {version: _merged(one for one in taken if one.version == version) for version in BITS}
+        self.given: list[Subnet] = []
+        self.shortages: dict[int, list[tuple[int, int]]] = {}
 
     def has(self, version: int) -> bool:
         """Whether there is a base network of this IP version."""
         return any(base.version == version for base in self._bases)
+
+    def take_any(self, version: int, prefixes: Iterable[int], whose: int) -> Subnet | None:
+        """Return a free subnet with the first of these prefixes that there is one of, or None, which is noted as a shortage.
+
+        Args:
+            version: of IP.
+            prefixes: the largest subnet that is wanted first.
+            whose: guid of the resource that it is for.
+        """
+        prefix = 0
+        for prefix in prefixes:
+            found = self.take(version, prefix)
+            if found is not None:
+                self.given.append(found)
+                return found
+        self.shortages.setdefault(version, []).append((whose, prefix))
+        return None
 
     def take(self, version: int, prefix: int) -> Subnet | None:
         """Return the next free subnet with this prefix, or None when nothing is left."""

@@ -74,6 +74,7 @@ class Network:
             "set": self._set,
             "address": self._address,
             "route": self._route,
+            "routes": self._several_routes,
             "neighbours": self._neighbours,
             "delete_link": self._delete_link,
             "close_node": self._close,
@@ -320,6 +321,11 @@ class Network:
             delete=step.get("delete", False),
         )
         batch.plan.add(place.socket, (place.fd,), request, number)
+
+    def _several_routes(self, step: Step, number: int, batch: _Batch) -> None:
+        place = self._place(step["place"])
+        for request in requests.routes(step["to"], step["via"], delete=step.get("delete", False)):
+            batch.plan.add(place.socket, (place.fd,), request, number)
 
     def _neighbours(self, step: Step, number: int, batch: _Batch) -> None:
         place, interface = self._interface(step)

@@ -8,7 +8,7 @@ from typing import Any, ClassVar
 
 from nepi.errors import BadValueError, ResourceError
 from nepi.execution.attribute import Attribute, Flags
-from nepi.model.addressing import parse_address
+from nepi.model.addressing import interface_address, parse_address
 from nepi.model.experiment import ResourceDescription
 from nepi.model.states import ResourceState
 from nepi.model.typespec import Check, Role
@@ -45,12 +45,22 @@ class _Address(NamespaceResource):
     async def deploy(self) -> None:
         """Give the interface the address."""
         run = await self.joined()
-        await self.make(run.session.address(*self._where(), self._text))
+        await self.make(self._give(run))
         self.set_ready()
+
+    async def _give(self, run: NamespaceRun) -> None:
+        await run.session.address(*self._where(), self._text)
+        if self.peer(NodeInterface).get("up"):
+            await run.routing.lay(self.ec, self.peer(NodeInterface).end.node, (self._canonical,))
 
     @property
     def _text(self) -> str:
         return f"{self.get('ip')}/{self.get('prefix')}"
+
+    @property
+    def _canonical(self) -> str:
+        """The address as the plan writes it."""
+        return str(interface_address(self.get("ip"), self.get("prefix")))
 
     def _where(self) -> tuple[str, str]:
         end = self.peer(NodeInterface).end
@@ -59,6 +69,7 @@ class _Address(NamespaceResource):
     async def take_away(self, run: NamespaceRun) -> None:
         """Take the address off the interface, if that stays."""
         interface = self.peer(NodeInterface)
+        run.routing.forget(interface.end.node, (self._canonical,))
         if not self.goes_with(interface.guid, interface.end.node):
             with contextlib.suppress(ResourceError):  # it went with something else
                 await run.session.address(*self._where(), self._text, delete=True)

@@ -63,6 +63,17 @@ class Cable:
         await (made if wanted.shape == Shape() else _all([made, *self._shaping(wanted.shape)]))
         self.state = wanted
 
+    async def lay_routes(self) -> None:
+        """Give both ends the planned routes over their addresses; an end that is down gets them when it comes up."""
+        routing, state = self._run.routing, self.state
+        await _all(
+            [
+                routing.lay(self._ec, end.node, self._addresses(side, state.mtu_bytes[side]))
+                for side, end in enumerate(self.ends)
+                if state.up[side] and end.node in self._ec.plan.routes
+            ]
+        )
+
     def _veth_end(self, side: int, wanted: CableState) -> VethEnd:
         end, mtu = self.ends[side], wanted.mtu_bytes[side]
         return VethEnd(
@@ -124,11 +135,13 @@ class Cable:
             again = getattr(peer, "route_again", None)
             if again is not None:
                 await again()
+        await self._run.routing.lay(self._ec, end.node, (*self._addresses(side, mtu_bytes), *end.given))
 
     async def delete(self) -> None:
         """Take it away."""
         for end in self.ends:
             self._run.forget(self._ec, end)
+            self._run.routing.forget(end.node, (*end.addresses, *end.given))
         await self._run.session.delete_link(self.place(0), self.ends[0].ifname)
 
 

@@ -29,7 +29,11 @@ class Cabled(NamespaceResource):
         """Make the cable as planned."""
         run = await self.joined()
         cable = self.cable = Cable(run, self.ec, self.ec.plan.interfaces[self.guid], self.guid)
-        await self.make(cable.make(self.wanted(cable)))
+        await self.make(self._make_whole(cable))
+
+    async def _make_whole(self, cable: Cable) -> None:
+        await cable.make(self.wanted(cable))
+        await cable.lay_routes()
 
     async def recable(self) -> None:
         """Let the cable become what attributes say now."""

@@ -69,6 +69,11 @@ class Link(Cabled, rtype="netns::Link"):
     corrupt = Attribute.fraction(help="Part of the packets with one flipped bit (needs netem).")
     addressing = Attribute.boolean(True, help="Give addresses to its ends if they have none.", flags=Flags.Design)
 
+    networks = Attribute.string(help="Where their addresses come from, '10.1.0.0/16 fd01::/48'; the experiment's.", flags=Flags.Design)
+    weight = Attribute.number(
+        help="What it costs to send over it, for static routes; 1 when not set.", range=(1e-9, 1e9), flags=Flags.Design
+    )
+
     async def deploy(self) -> None:
         """Make the veth pair with its addresses, neighbours and shape."""
         await self.deploy_cable()

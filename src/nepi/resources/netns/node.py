@@ -12,6 +12,9 @@ class Node(NamespaceResource, HostNode, rtype="netns::Node"):
     """A network namespace with its loopback up. It has the files of this machine; interfaces come with links."""
 
     forwarding = Attribute.boolean(True, help="Pass on packets for others, as a router does.", flags=Flags.Design)
+    routing = Attribute.choice(
+        ("static", "none"), help="Whether it gets static routes from the plan; as the experiment says when not set.", flags=Flags.Design
+    )
 
     async def deploy(self) -> None:
         """Make the namespace."""

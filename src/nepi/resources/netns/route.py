@@ -35,6 +35,7 @@ class _Route(NamespaceResource):
     async def deploy(self) -> None:
         """Add the route as soon as the interface that it leads over is there."""
         run = await self.joined()
+        await run.settled()  # a planned route to the same network is gone then
         await self._interface_there()
         await self.make(self._add(run))
         self.set_ready()

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Self
 from nepi.errors import ResourceError
 from nepi.hosts.namespace import NamespaceSession
 from nepi.model.states import ENDED, ResourceState
+from nepi.resources.netns.routing import Routing
 
 if TYPE_CHECKING:
     from nepi.execution.ec import ExperimentController
@@ -24,10 +25,12 @@ class NamespaceRun:
 
     Attributes:
         session: the agent's.
+        routing: the planned routes of nodes.
     """
 
     def __init__(self, ec: ExperimentController, session: NamespaceSession) -> None:
         self.session = session
+        self.routing = Routing(session)
         self._ec = weakref.ref(ec)
         self._members: dict[int, weakref.ref[ResourceManager]] = {}
         self._staying: list[weakref.ref[ResourceManager]] = []
@@ -67,9 +70,15 @@ class NamespaceRun:
                 try:
                     await self.session.hosts(list(_hosts(member.ec)))
                     await self._reintroduce(member.ec)
+                    await self.routing.follow(member.ec)
                 except BaseException:
                     self._told = None
                     raise
+
+    async def settled(self) -> None:
+        """Wait until everything is as the present plan says, which `join` may be seeing to for somebody else."""
+        async with self._telling:
+            pass
 
     def leave(self, member: ResourceManager) -> None:
         """Forget a resource that is over."""

@@ -1,0 +1,79 @@
+"""Planned routes: given to a node as soon as it has the address that they lead over, and changed when a later plan has others."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+from collections.abc import Iterable
+from typing import TYPE_CHECKING
+
+from nepi.errors import ResourceError
+
+if TYPE_CHECKING:
+    from nepi.execution.ec import ExperimentController
+    from nepi.hosts.namespace import NamespaceSession
+    from nepi.plan.result import RoutePlan
+
+Routes = tuple["RoutePlan", ...]
+
+
+class Routing:
+    """The planned routes of a run's nodes.
+
+    Args:
+        session: the run's.
+    """
+
+    def __init__(self, session: NamespaceSession) -> None:
+        self._session = session
+        self._laid: dict[tuple[int, str], Routes] = {}  # by guid of the node, and its own address that they lead over
+
+    async def lay(self, ec: ExperimentController, node: int, addresses: Iterable[str]) -> None:
+        """Give a node the routes over some of its addresses; also again, when its interface has been down.
+
+        Raises:
+            ResourceError: the kernel refused.
+        """
+        planned = ec.plan.routes.get(node, ())
+        asked: list[RoutePlan] = []
+        for address in addresses if planned else ():
+            rows = _over(planned, address)
+            if rows:
+                self._laid[node, address] = rows
+                asked += rows
+        if asked:
+            name = ec.resource(node).name
+            await asyncio.gather(*(self._session.routes(name, row.to, row.via) for row in asked))
+
+    def forget(self, node: int, addresses: Iterable[str]) -> None:
+        """Some of a node's addresses are gone, and the routes over them."""
+        for address in addresses:
+            self._laid.pop((node, address), None)
+
+    async def follow(self, ec: ExperimentController) -> None:
+        """Change the routes of nodes that are up into those of the present plan. What leads over new links comes with them.
+
+        A route that moves to another neighbour is replaced by the new one, so that there is always one of them.
+        """
+        for (node, address), before in list(self._laid.items()):
+            planned = ec.plan.routes.get(node, ())
+            after = _over(planned, address)
+            manager = ec.get_resource(node)
+            if before == after or manager is None:
+                continue
+            self._laid[node, address] = after
+            still = {network for row in planned for network in row.to}
+            known = {row.via: frozenset(row.to) for row in before}
+            with contextlib.suppress(ResourceError):  # the node or its interface is being given back
+                for row in after:
+                    new = [network for network in row.to if network not in known.get(row.via, ())]
+                    if new:
+                        await self._session.routes(manager.name, new, row.via)
+                for row in before:
+                    gone = [network for network in row.to if network not in still]
+                    if gone:
+                        await self._session.routes(manager.name, gone, row.via, delete=True)
+
+
+def _over(planned: Routes, address: str) -> Routes:
+    return tuple(row for row in planned if row.over == address)
