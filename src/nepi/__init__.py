@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from nepi.execution.trace import TraceAttr as TraceAttr
     from nepi.model.conditions import quorum as quorum
     from nepi.model.conditions import trace_matches as trace_matches
+    from nepi.topologies.topology import Topology as Topology
 
 __version__ = "0.1.0"
 
@@ -36,6 +37,7 @@ _HOMES = {
     "ResourceManager": "nepi.execution.resource",
     "ResourceState": "nepi.execution.resource",
     "Retry": "nepi.engine.events",
+    "Topology": "nepi.topologies.topology",
     "Trace": "nepi.execution.trace",
     "TraceAttr": "nepi.execution.trace",
     "Types": "nepi.execution.attribute",
@@ -55,6 +57,7 @@ __all__ = [
     "ResourceManager",
     "ResourceState",
     "Retry",
+    "Topology",
     "Trace",
     "TraceAttr",
     "Types",

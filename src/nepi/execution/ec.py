@@ -21,6 +21,7 @@ from typing import TYPE_CHECKING, Any, Self, TypeVar
 from nepi.engine import events as ev
 from nepi.errors import UsageError
 from nepi.execution import invocation
+from nepi.execution.building import Building
 from nepi.execution.changing import Changing
 from nepi.execution.describing import Describing
 from nepi.execution.ending import Ending
@@ -55,7 +56,7 @@ __all__ = ["ECState", "ExperimentController", "FailureLevel", "FailureManager"]
 S = TypeVar("S", bound=Session)
 
 
-class ExperimentController(Planning, Changing, Waiting, Ending, Describing, Logger):
+class ExperimentController(Planning, Changing, Waiting, Ending, Describing, Building, Logger):
     """Controls one run of one experiment.
 
     Args:

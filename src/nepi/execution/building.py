@@ -1,0 +1,94 @@
+"""The part of the controller that builds topologies, out of the same resources that a user would add by hand, on any backend."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import TYPE_CHECKING, Any, Final
+
+from nepi.errors import DescriptionError
+from nepi.execution.net import Net
+from nepi.execution.part import Part
+
+if TYPE_CHECKING:
+    from nepi.execution.handle import Handle
+    from nepi.topologies.elements import TopologyNode
+    from nepi.topologies.topology import Topology
+
+TYPES: Final = {"host": "Node", "router": "Node", "switch": "Switch"}
+"""Kind of a node to the resource type that it is made of."""
+
+
+class Building(Part):
+    """What `ExperimentController` does with topologies. Not for use by itself."""
+
+    def build(
+        self,
+        topology: Topology,
+        *,
+        backend: str = "",
+        networks: Iterable[str] | None = None,
+        routing: str | None = None,
+        prefix: str = "",
+    ) -> Net:
+        """Add all nodes and links of a topology; addresses and routes come with the plan.
+
+        Args:
+            topology: what to build.
+            backend: where its types belong; by default the experiment's.
+            networks: where its addresses are taken from; by default what the topology says, or else the experiment's networks.
+            routing: who gets static routes: "static", "hosts" or "none"; by default what the topology says.
+            prefix: put before the name of every resource, so that one experiment can have several of the same shape.
+
+        Returns:
+            The handles, by the names that they have in the topology.
+
+        Raises:
+            DescriptionError: the topology has mistakes, all of which are told, or a name is taken; nothing was added.
+        """
+        asked = topology._with_options(networks=networks, routing=routing)
+        mistakes = asked.mistakes()
+        if mistakes:
+            raise DescriptionError(f"{asked} cannot be built: " + "; ".join(mistakes))
+        handles: dict[str, Handle] = {}
+        try:
+            self._add_all(asked, f"{backend}::" if backend else "", prefix, handles)
+        except BaseException:
+            for handle in reversed(handles.values()):
+                self._controller.remove_resource(handle)
+            raise
+        for sentence in asked.warnings:
+            self._controller.warning(f"{asked}: {sentence}")
+        return Net(asked, handles)
+
+    def _add_all(self, topology: Topology, backend: str, prefix: str, handles: dict[str, Handle]) -> None:
+        add = self._controller.add
+        networks = {"networks": " ".join(topology.networks)} if topology.networks else {}
+        silent = _without_routes(topology)
+        for node in topology.nodes:
+            given = _node_attributes(node, silent)
+            if node.kind == "switch":
+                given = {**networks, **given}
+            handles[node.name] = add(f"{backend}{TYPES[node.kind]}", name=prefix + node.name, attributes=given)
+        for link in topology.links:
+            ends = [handles[name] for name in link.ends]
+            handles[link.name] = add(f"{backend}Link", *ends, name=prefix + link.name, attributes={**networks, **link.attributes})
+
+
+def _without_routes(topology: Topology) -> set[str]:
+    """Return the names of the nodes that get no static routes, whatever the experiment says."""
+    if topology.routing == "static":
+        return set()
+    if topology.routing == "none":
+        return {one.name for one in topology.nodes}
+    links: dict[str, int] = {}
+    for link in topology.links:
+        for end in link.ends:
+            links[end] = links.get(end, 0) + 1
+    return {name for name, count in links.items() if count > 1}
+
+
+def _node_attributes(node: TopologyNode, silent: set[str]) -> dict[str, Any]:
+    attributes = dict(node.attributes)
+    if node.kind != "switch" and node.name in silent:
+        attributes.setdefault("routing", "none")
+    return attributes

@@ -1,0 +1,435 @@
+"""`nepi.Topology`: nodes, links, and which ends traffic has, as data. Making it real is `ExperimentController.build`'s work."""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any, Final, Self
+
+from nepi.errors import BadValueError, UnknownResourceError, did_you_mean
+from nepi.plan.static_routes import checked_routing
+from nepi.topologies import parts, shapes
+from nepi.topologies.elements import Kind, TopologyLink, TopologyNode, checked_attributes, checked_kind, link_name
+from nepi.units import duration_s
+
+LEAST_WEIGHT_S: Final = 1e-6
+
+
+@dataclass(frozen=True)
+class Topology:
+    """Who is linked to whom. Nothing of it changes: what changes something returns a new one.
+
+    Attributes:
+        nodes: computers and switches.
+        links: what is between them.
+        name: what it is called, for people; may be empty.
+        sources: names of the nodes that traffic usually comes from.
+        targets: names of those that it goes to.
+        networks: where its addresses are taken from, such as "10.1.0.0/16"; empty for the experiment's.
+        routing: who gets routes: "static" every node, "hosts" those with one link only (for routing daemons on the others), "none" nobody.
+        warnings: what could not be carried over from where it came from, one sentence each.
+    """
+
+    nodes: tuple[TopologyNode, ...]
+    links: tuple[TopologyLink, ...]
+    name: str = ""
+    sources: tuple[str, ...] = ()
+    targets: tuple[str, ...] = ()
+    networks: tuple[str, ...] = ()
+    routing: str = "static"
+    warnings: tuple[str, ...] = ()
+
+    # Made from a shape.
+
+    @classmethod
+    def linear(cls, nodes: int, *, hosts: int = 0, access: Mapping[str, Any] | None = None, **link: Any) -> Self:
+        """Return a chain n1 - n2 - n3.
+
+        Args:
+            nodes: how many.
+            hosts: how many hosts each of them gets; they are routers then.
+            access: attributes of the links to those hosts, beside `link`.
+            link: attributes of all links (rate="10Mbit"), and `name`, `networks`, `routing` as above. This holds for all shapes.
+        """
+        sketch, more = _begun(link, access=access)
+        shapes.linear(sketch, nodes, shapes.checked_count(hosts, "hosts", 0))
+        return cls._of_sketch("linear", sketch, more)
+
+    @classmethod
+    def ring(cls, nodes: int, *, hosts: int = 0, access: Mapping[str, Any] | None = None, **link: Any) -> Self:
+        """Return a chain whose ends are joined; arguments as for `linear`."""
+        sketch, more = _begun(link, access=access)
+        shapes.ring(sketch, nodes, shapes.checked_count(hosts, "hosts", 0))
+        return cls._of_sketch("ring", sketch, more)
+
+    @classmethod
+    def mesh(cls, nodes: int, *, hosts: int = 0, access: Mapping[str, Any] | None = None, **link: Any) -> Self:
+        """Return nodes of which each is linked to each; arguments as for `linear`."""
+        sketch, more = _begun(link, access=access)
+        shapes.mesh(sketch, nodes, shapes.checked_count(hosts, "hosts", 0))
+        return cls._of_sketch("mesh", sketch, more)
+
+    @classmethod
+    def ladder(cls, rungs: int, *, hosts: int = 0, access: Mapping[str, Any] | None = None, **link: Any) -> Self:
+        """Return two chains a1 - a2 - ... and b1 - b2 - ... with a rung between each pair; other arguments as for `linear`."""
+        sketch, more = _begun(link, access=access)
+        shapes.ladder(sketch, rungs, shapes.checked_count(hosts, "hosts", 0))
+        return cls._of_sketch("ladder", sketch, more)
+
+    @classmethod
+    def grid(cls, rows: int, columns: int, *, hosts: int = 0, access: Mapping[str, Any] | None = None, **link: Any) -> Self:
+        """Return nodes "n<row>-<column>", each linked to its neighbours; other arguments as for `linear`."""
+        sketch, more = _begun(link, access=access)
+        shapes.grid(sketch, rows, columns, shapes.checked_count(hosts, "hosts", 0))
+        return cls._of_sketch("grid", sketch, more)
+
+    @classmethod
+    def star(cls, hosts: int, *, inner: Kind = "switch", **link: Any) -> Self:
+        """Return hosts h1, h2, ... around a "hub".
+
+        Args:
+            hosts: how many.
+            inner: what the hub is: "switch" or "router".
+            link: as for `linear`.
+        """
+        sketch, more = _begun(link)
+        shapes.star(sketch, hosts, _inner(inner))
+        return cls._of_sketch("star", sketch, more)
+
+    @classmethod
+    def tree(cls, depth: int, fanout: int = 2, *, inner: Kind = "router", access: Mapping[str, Any] | None = None, **link: Any) -> Self:
+        """Return a "root" with `depth` levels below it; the lowest are hosts h1, h2, ...
+
+        Args:
+            depth: levels below the root.
+            fanout: children of each node.
+            inner: what all but the hosts are: "router" or "switch".
+            access: attributes of the links of the hosts, beside `link`.
+            link: as for `linear`.
+        """
+        sketch, more = _begun(link, access=access)
+        shapes.tree(sketch, depth, fanout, _inner(inner))
+        return cls._of_sketch("tree", sketch, more)
+
+    @classmethod
+    def fat_tree(
+        cls,
+        k: int,
+        *,
+        core: Mapping[str, Any] | None = None,
+        aggregation: Mapping[str, Any] | None = None,
+        access: Mapping[str, Any] | None = None,
+        **link: Any,
+    ) -> Self:
+        """Return the fat tree of k-port routers: k pods with (k / 2)**2 hosts each.
+
+        Args:
+            k: ports of each router, an even number.
+            core: attributes of the links above the pods.
+            aggregation: those of the links between routers of a pod.
+            access: those of the links of hosts.
+            link: as for `linear`.
+        """
+        sketch, more = _begun(link, core=core, aggregation=aggregation, access=access)
+        shapes.fat_tree(sketch, k)
+        return cls._of_sketch("fat-tree", sketch, more)
+
+    @classmethod
+    def dumbbell(
+        cls,
+        hosts: int,
+        right: int | None = None,
+        *,
+        inner: Kind = "router",
+        bottleneck: Mapping[str, Any] | None = None,
+        access: Mapping[str, Any] | None = None,
+        **link: Any,
+    ) -> Self:
+        """Return left-1, left-2, ... and right-1, right-2, ..., joined by "west" and "east" with the link "bottleneck" between them.
+
+        Args:
+            hosts: how many on each side.
+            right: how many on the right, where that is another number.
+            inner: what west and east are: "router" or "switch".
+            bottleneck: attributes of the link in the middle.
+            access: attributes of all others.
+            link: as for `linear`.
+        """
+        sketch, more = _begun(link, bottleneck=bottleneck, access=access)
+        shapes.dumbbell(sketch, hosts, right, _inner(inner))
+        return cls._of_sketch("dumbbell", sketch, more)
+
+    @classmethod
+    def _of_sketch(cls, name: str, sketch: shapes.Sketch, more: Mapping[str, Any]) -> Self:
+        made = cls(tuple(sketch.nodes), tuple(sketch.links), name, sketch.sources, sketch.targets)
+        return made._with_options(**more)
+
+    def _with_options(self, *, name: str | None = None, networks: Iterable[str] | None = None, routing: str | None = None) -> Self:
+        """Return a copy with what is about the whole."""
+        return replace(
+            self,
+            name=self.name if name is None else str(name),
+            networks=self.networks if networks is None else checked_networks(networks),
+            routing=self.routing if routing is None else checked_routing(routing),
+        )
+
+    # Made from what there is already.
+
+    @classmethod
+    def of(cls, nodes: Iterable[str | TopologyNode], links: Iterable[tuple[Any, ...] | TopologyLink], **more: Any) -> Self:
+        """Return a topology of one's own.
+
+        Args:
+            nodes: their names, which are hosts then, or `TopologyNode`s.
+            links: pairs of names, or (name, name, {"rate": "10Mbit", ...}), or `TopologyLink`s.
+            more: any other of the attributes above.
+        """
+        counts: dict[frozenset[str], int] = {}
+        made = []
+        for link in links:
+            if isinstance(link, TopologyLink):
+                made.append(link)
+                continue
+            if not 2 <= len(link) <= 3:
+                raise BadValueError(f"link {link!r}: write two names, and its attributes if it has some")
+            first, second, *attributes = link
+            count = counts[frozenset((first, second))] = counts.get(frozenset((first, second)), 0) + 1
+            name = link_name(first, second, count)
+            made.append(TopologyLink(name, (first, second), "", checked_attributes(attributes[0] if attributes else {}, f"link {name!r}")))
+        return cls(tuple(one if isinstance(one, TopologyNode) else TopologyNode(one) for one in nodes), tuple(made), **more)
+
+    @classmethod
+    def from_record(cls, record: Mapping[str, Any], folder: str | Path = ".") -> Self:
+        """Return the topology that a record describes: what `to_record` returns, or a shape or a file in a few words.
+
+        Args:
+            record: {"dumbbell": {"hosts": 4, "bottleneck": {"rate": "10Mbit"}}}, {"ring": 5}, {"file": "zoo.graphml"}, or all nodes and
+                links. Beside it may stand name, networks, routing, sources, targets, and `links`: attributes by a link's name or role.
+            folder: what the path of a file is relative to.
+
+        Raises:
+            BadValueError: it describes none.
+        """
+        from nepi.topologies import records
+
+        return records.from_record(cls, record, Path(folder))
+
+    def to_record(self) -> dict[str, Any]:
+        """Return it as plain data, for JSON and YAML."""
+        from nepi.topologies import records
+
+        return records.to_record(self)
+
+    @classmethod
+    def from_networkx(cls, graph: Any, **link: Any) -> Self:
+        """Return the topology of any graph of networkx.
+
+        Args:
+            graph: Graph, MultiGraph, or directed, where an edge and the one back are one link. Node attributes `kind` and `pos`, and
+                all edge attributes that have the name of a link's, are taken over.
+            link: attributes of links whose edge says nothing of them, and `name`, `networks`, `routing`.
+
+        Raises:
+            BadValueError: it has no nodes, or an attribute that no topology can have.
+        """
+        from nepi.topologies.networkx_graph import from_networkx
+
+        return from_networkx(cls, graph, *_split(link))
+
+    @classmethod
+    def from_mininet(cls, topo: Any, **arguments: Any) -> Self:
+        """Return the topology of a Mininet `Topo`: an object, or a class, which is called with `arguments`.
+
+        Mininet need not be there: anything with its nodes(), isSwitch(), nodeInfo() and links() will do. What cannot be carried over
+        is in `warnings`.
+        """
+        from nepi.topologies.mininet import from_mininet
+
+        return from_mininet(cls, topo, arguments)
+
+    @classmethod
+    def load(cls, path: str | Path, *, kind: str = "") -> Self:
+        """Return the topology that a file describes. What cannot be carried over is in `warnings`.
+
+        Args:
+            path: GraphML (Topology Zoo), a containerlab file, Kathará's lab.conf or its folder, CORE's XML, a Python file with a
+                Mininet `Topo` class, or a record as JSON or YAML.
+            kind: which of them ("graphml", "containerlab", "kathara", "core", "mininet", "record"), where the file does not tell.
+
+        Raises:
+            DescriptionError: it cannot be read, or describes no topology.
+        """
+        from nepi.topologies.load import load
+
+        return load(cls, Path(path), kind)
+
+    # What is in it.
+
+    @functools.cached_property
+    def _nodes(self) -> dict[str, TopologyNode]:
+        return {one.name: one for one in self.nodes}
+
+    @functools.cached_property
+    def _links(self) -> dict[str, TopologyLink]:
+        return {one.name: one for one in self.links}
+
+    def node(self, name: str) -> TopologyNode:
+        """Return a node.
+
+        Raises:
+            UnknownResourceError: there is none of this name.
+        """
+        found = self._nodes.get(name)
+        if found is None:
+            raise UnknownResourceError(f"{self} has no node {name!r}{did_you_mean(str(name), self._nodes)}")
+        return found
+
+    def link(self, name: str, other: str | None = None) -> TopologyLink:
+        """Return a link, by its name or by the names of its ends; of several between two nodes the first.
+
+        Raises:
+            UnknownResourceError: there is none.
+        """
+        if other is not None:
+            ends = {self.node(name).name, self.node(other).name}
+            found = next((one for one in self.links if set(one.ends) == ends), None)
+            if found is None:
+                raise UnknownResourceError(f"{self} has no link between {name!r} and {other!r}")
+            return found
+        found = self._links.get(name)
+        if found is None:
+            raise UnknownResourceError(f"{self} has no link {name!r}{did_you_mean(str(name), self._links)}")
+        return found
+
+    def of_kind(self, *kinds: Kind) -> tuple[str, ...]:
+        """Return the names of all nodes of some kinds."""
+        return tuple(one.name for one in self.nodes if one.kind in kinds)
+
+    def __str__(self) -> str:
+        return f"topology {self.name!r}" if self.name else "the topology"
+
+    # Other ones.
+
+    def with_links(self, *names: str, role: str | None = None, **attributes: Any) -> Self:
+        """Return one whose links have these attributes too: the named ones, those of a role, or all. None takes one away."""
+        for name in names:
+            self.link(name)
+        roles = {one.role for one in self.links}
+        if role is not None and role not in roles:
+            raise UnknownResourceError(f"{self} has no links of the role {role!r}{did_you_mean(role, roles)}")
+        links = tuple(
+            replace(one, attributes=checked_attributes({**one.attributes, **attributes}, f"link {one.name!r}"))
+            if (not names or one.name in names) and (role is None or one.role == role)
+            else one
+            for one in self.links
+        )
+        return replace(self, links=links)
+
+    def with_nodes(self, *names: str, kind: Kind | None = None, **attributes: Any) -> Self:
+        """Return one whose nodes (the named ones, or all) are of this kind, or have these attributes too."""
+        for name in names:
+            self.node(name)
+        nodes = tuple(
+            replace(
+                one,
+                kind=one.kind if kind is None else checked_kind(kind, f"node {one.name!r}"),
+                attributes=checked_attributes({**one.attributes, **attributes}, f"node {one.name!r}"),
+            )
+            if not names or one.name in names
+            else one
+            for one in self.nodes
+        )
+        return replace(self, nodes=nodes)
+
+    def with_traffic(self, sources: Iterable[str] | None = None, targets: Iterable[str] | None = None) -> Self:
+        """Return one with other sources or targets."""
+        return replace(
+            self,
+            sources=self.sources if sources is None else tuple(self.node(name).name for name in sources),
+            targets=self.targets if targets is None else tuple(self.node(name).name for name in targets),
+        )
+
+    def with_random_source(self, seed: int) -> Self:
+        """Return one whose only source is one of the hosts that are no targets, the same one for each seed."""
+        from random import Random
+
+        others = [name for name in self.of_kind("host") if name not in self.targets]
+        if not others:
+            raise BadValueError(f"{self} has no host that is not a target: set the source by with_traffic")
+        return replace(self, sources=(Random(seed).choice(others),))
+
+    def with_delay_as_weight(self) -> Self:
+        """Return one whose static routes take the ways of least delay. A link without a delay counts as a microsecond."""
+        links = tuple(
+            replace(one, attributes={**one.attributes, "weight": max(duration_s(one.attributes.get("delay", 0)), LEAST_WEIGHT_S) * 1000})
+            for one in self.links
+        )
+        return replace(self, links=links)
+
+    def with_prefix(self, prefix: str) -> Self:
+        """Return one in which every name begins with `prefix`, so that an experiment can have it beside another one."""
+        return replace(
+            self,
+            nodes=tuple(replace(one, name=prefix + one.name) for one in self.nodes),
+            links=tuple(replace(one, name=prefix + one.name, ends=(prefix + one.ends[0], prefix + one.ends[1])) for one in self.links),
+            sources=tuple(prefix + name for name in self.sources),
+            targets=tuple(prefix + name for name in self.targets),
+        )
+
+    def parts(self) -> tuple[Self, ...]:
+        """Return the parts that hang together, the largest first; of a whole one, itself."""
+        found = parts.parts_of(self.nodes, self.links)
+        if len(found) < 2:
+            return (self,)
+        return tuple(self._only(set(names)) for names in found)
+
+    def _only(self, names: set[str]) -> Self:
+        return replace(
+            self,
+            nodes=tuple(one for one in self.nodes if one.name in names),
+            links=tuple(one for one in self.links if one.ends[0] in names),
+            sources=tuple(name for name in self.sources if name in names),
+            targets=tuple(name for name in self.targets if name in names),
+        )
+
+    def mistakes(self) -> tuple[str, ...]:
+        """Return what is wrong with it, one sentence each; `build` refuses a topology with mistakes."""
+        return tuple(parts.mistakes_of(self.nodes, self.links, (*self.sources, *self.targets)))
+
+
+_WHOLE = ("name", "networks", "routing")
+
+
+def _split(options: Mapping[str, Any]) -> tuple[dict[str, Any], dict[str, Any]]:
+    """Return (attributes of links, what is about the whole)."""
+    return {name: value for name, value in options.items() if name not in _WHOLE}, {
+        name: value for name, value in options.items() if name in _WHOLE
+    }
+
+
+def _begun(options: Mapping[str, Any], **by_role: object) -> tuple[shapes.Sketch, dict[str, Any]]:
+    link, more = _split(options)
+    return shapes.Sketch(checked_attributes(link, "links"), shapes.checked_links(by_role)), more
+
+
+def _inner(kind: object) -> Kind:
+    checked = checked_kind(kind, "inner")
+    if checked == "host":
+        raise BadValueError("inner='host': use 'router' or 'switch'")
+    return checked
+
+
+def checked_networks(networks: object) -> tuple[str, ...]:
+    """Return networks, in order.
+
+    Raises:
+        BadValueError: one is no network.
+    """
+    from nepi.model.addressing import parse_subnet
+
+    given = (networks,) if isinstance(networks, str) else networks
+    if not isinstance(given, Iterable):
+        raise BadValueError(f"networks={networks!r}: use a list, like ['10.1.0.0/16', 'fd01::/48']")
+    return tuple(str(parse_subnet(one)) for one in given)
