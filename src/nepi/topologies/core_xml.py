@@ -74,7 +74,7 @@ def _position(element: Element) -> Position | None:
 
 def _take_link(drawn: Drawn, link: Element, directions: set[tuple[str, ...]]) -> None:
     ends = next(((link.get(one, ""), link.get(two, "")) for one, two in _ENDS if link.get(one)), ("", ""))
-    where = f"{ends[0]}--{ends[1]}"
+    where = drawn.between(*ends)
     options = link.find("options")
     values = dict(options.attrib) if options is not None else {}
     if values.get("unidirectional") == "1":

@@ -37,6 +37,10 @@ class Drawn:
         """Whether there is such a node."""
         return key in self._nodes
 
+    def between(self, first: Hashable, second: Hashable) -> str:
+        """Return how notes speak of a link between two nodes."""
+        return "--".join(self._nodes[key].name if key in self._nodes else str(key) for key in (first, second))
+
     def node(
         self,
         key: Hashable,

@@ -64,7 +64,7 @@ def topology_of(
         if place is not None and "Longitude" in data:
             places[node] = place
     for first, second, data in _edges(graph):
-        attributes = _link_attributes(drawn, data, f"{first}--{second}")
+        attributes = _link_attributes(drawn, data, drawn.between(first, second))
         if "delay" not in attributes and first in places and second in places and (seconds := fibre_delay_s(places[first], places[second])):
             attributes["delay"] = format_duration(max(round(seconds, 6), 1e-6))
         drawn.link(first, second, {**default, **attributes})

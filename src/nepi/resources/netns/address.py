@@ -51,7 +51,7 @@ class _Address(NamespaceResource):
     async def _give(self, run: NamespaceRun) -> None:
         await run.session.address(*self._where(), self._text)
         if self.peer(NodeInterface).get("up"):
-            await run.routing.lay(self.ec, self.peer(NodeInterface).end.node, (self._canonical,))
+            await run.routing.lay(self.ec, (self.peer(NodeInterface).end.node, (self._canonical,)))
 
     @property
     def _text(self) -> str:

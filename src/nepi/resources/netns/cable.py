@@ -65,14 +65,9 @@ class Cable:
 
     async def lay_routes(self) -> None:
         """Give both ends the planned routes over their addresses; an end that is down gets them when it comes up."""
-        routing, state = self._run.routing, self.state
-        await _all(
-            [
-                routing.lay(self._ec, end.node, self._addresses(side, state.mtu_bytes[side]))
-                for side, end in enumerate(self.ends)
-                if state.up[side] and end.node in self._ec.plan.routes
-            ]
-        )
+        state = self.state
+        up = [(end.node, self._addresses(side, state.mtu_bytes[side])) for side, end in enumerate(self.ends) if state.up[side]]
+        await self._run.routing.lay(self._ec, *up)
 
     def _veth_end(self, side: int, wanted: CableState) -> VethEnd:
         end, mtu = self.ends[side], wanted.mtu_bytes[side]
@@ -135,7 +130,7 @@ class Cable:
             again = getattr(peer, "route_again", None)
             if again is not None:
                 await again()
-        await self._run.routing.lay(self._ec, end.node, (*self._addresses(side, mtu_bytes), *end.given))
+        await self._run.routing.lay(self._ec, (end.node, (*self._addresses(side, mtu_bytes), *end.given)))
 
     async def delete(self) -> None:
         """Take it away."""

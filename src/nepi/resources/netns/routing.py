@@ -28,22 +28,23 @@ class Routing:
         self._session = session
         self._laid: dict[tuple[int, str], Routes] = {}  # by guid of the node, and its own address that they lead over
 
-    async def lay(self, ec: ExperimentController, node: int, addresses: Iterable[str]) -> None:
-        """Give a node the routes over some of its addresses; also again, when its interface has been down.
+    async def lay(self, ec: ExperimentController, *given: tuple[int, Iterable[str]]) -> None:
+        """Give nodes the routes over addresses that they have now; also again, when an interface has been down.
+
+        Args:
+            ec: for the plan, and names.
+            given: nodes, with the addresses.
 
         Raises:
             ResourceError: the kernel refused.
         """
-        planned = ec.plan.routes.get(node, ())
-        asked: list[RoutePlan] = []
-        for address in addresses if planned else ():
-            rows = _over(planned, address)
-            if rows:
-                self._laid[node, address] = rows
-                asked += rows
+        asked = [(node, row) for node, addresses in given for address in addresses for row in self._noted(ec, node, address)]
         if asked:
-            name = ec.resource(node).name
-            await asyncio.gather(*(self._session.routes(name, row.to, row.via) for row in asked))
+            await asyncio.gather(*(self._session.routes(ec.resource(node).name, row.to, row.via) for node, row in asked))
+
+    def _noted(self, ec: ExperimentController, node: int, address: str) -> Routes:
+        rows = self._laid[node, address] = _over(ec.plan.routes.get(node, ()), address)
+        return rows
 
     def forget(self, node: int, addresses: Iterable[str]) -> None:
         """Some of a node's addresses are gone, and the routes over them."""
