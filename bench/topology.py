@@ -1,11 +1,11 @@
 """Topology: star and chain of namespaces up with addresses, and down again, beside bare netlink, `ip -batch` and Mininet.
 
 A star is one switch with n hosts; a chain is n hosts, each linked to the next; each link end in a host has an IPv4 and an IPv6
-address (Mininet: IPv4 only). NEPI does it through its public API, agent, ledger and journal included. Each case runs in a process of
-its own, round by round with its peers, so that the ratios compare neighbours in time.
+address (Mininet: IPv4 only), and nobody gets routes, as with the peers. NEPI does it through its public API, agent, ledger and journal
+included. Each case runs in a process of its own, round by round with its peers, so that the ratios compare neighbours in time.
 
-*up* is from the first line of the description until every resource is READY; imports are not counted, for the peers neither, nor what is
-found out once for each boot of the machine. *down*
+*up* is from the first line of the description until every resource is READY; imports are not counted, for the peers neither, nor what
+is found out once for each boot of the machine. *down*
 is from the call of `shutdown()` until it returns: every resource RELEASED, the agent's process gone, the ledger empty. For the
 peers it is until every reference to the namespaces is dropped; the kernel frees them later, in all cases alike, and the next case
 waits for that. After NEPI's *up*, outside of the time, a ping must get through; after its *down* nothing may be left.
@@ -90,7 +90,7 @@ def nepi(shape: str, hosts: int) -> Figures:
     probe()  # what the machine can do is found out once for each boot; the backend is imported now
     with tempfile.TemporaryDirectory(prefix="nepi-bench-") as folder:
         began = perf_counter()
-        ec = ExperimentController("topology", local_dir=folder, backend="netns")
+        ec = ExperimentController("topology", local_dir=folder, backend="netns", routing="none")  # as the peers
         if shape == "star":
             switch = ec.add("Switch", name="switch")
         nodes = [ec.add("Node", name=f"h{number}") for number in range(hosts)]

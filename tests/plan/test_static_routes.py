@@ -12,10 +12,11 @@ from hypothesis import strategies as st
 
 from nepi.errors import PlanError
 from nepi.model.attributes import Reference
-from nepi.plan import Plan
+from nepi.plan import Plan, describe_plan
+from nepi.plan.following import steps_to
 from nepi.plan.result import RoutePlan
 from nepi.plan.static_routes import subnets_of
-from tests.plan.world import World
+from tests.plan.world import CATALOGUE, World
 
 
 def chain(*names: str, **link: Any) -> tuple[World, list[int]]:
@@ -169,6 +170,32 @@ def test_one_network_in_two_places_is_a_warning_and_the_nearer_one_is_meant() ->
     assert via == {c: "10.0.0.5", d: "10.0.0.14"}
 
 
+def test_the_way_of_packets_is_told_by_the_interfaces_that_they_pass() -> None:
+    world, (a, b, c) = chain("a", "b", "c")
+    planned = world.plan()
+    steps = steps_to(planned, a, "10.0.0.6")
+    assert steps is not None
+    assert [(sender.node, sender.ifname, taker.node, taker.ifname) for sender, taker in steps] == [
+        (a, "eth0", b, "eth0"),
+        (b, "eth1", c, "eth0"),
+    ]
+    assert steps_to(planned, a, "10.0.0.1") == ()
+    assert steps_to(planned, a, "192.0.2.1") is None
+    assert steps_to(planned, a, "b") is None
+    assert steps_to(world.plan(routing="none"), a, "10.0.0.6") is None
+
+
+def test_a_plan_shows_its_routes() -> None:
+    world, _ = chain(*"abcdefg")
+    (section,) = (one for one in describe_plan(world.plan(networks=("10.0.0.0/8",)), world.description, CATALOGUE) if one.title == "Routes")
+    assert section.columns == ("node", "over", "next", "to")
+    assert section.rows[:3] == (
+        ("a", "10.0.0.1/30", "b (10.0.0.2)", "default"),
+        ("b", "10.0.0.5/30", "c (10.0.0.6)", "10.0.0.8/29 10.0.0.16/29"),
+        ("c", "10.0.0.6/30", "b (10.0.0.5)", "10.0.0.0/30"),
+    )
+
+
 @pytest.mark.parametrize(
     ("first", "last", "subnets"),
     [
@@ -236,5 +263,7 @@ def test_in_any_connected_network_every_address_of_every_node_is_reached_without
         return
     for start, goal in permutations(planned.node_addresses, 2):
         for address in planned.node_addresses[goal]:
-            assert follow(planned, start, address)[-1] == goal
+            path = follow(planned, start, address)
+            assert path[-1] == goal
+            assert [start, *(taker.node for _, taker in steps_to(planned, start, address) or ())] == path
     assert Plan.from_record(planned.to_record()) == planned

@@ -12,18 +12,20 @@ from nepi.execution.factory import ResourceFactory
 from nepi.execution.resource import ResourceManager
 from nepi.hosts.roles import HostNode
 from nepi.model.attributes import Reference
+from nepi.plan.following import steps_to
 from nepi.plan.path import shortest_path
 
 if TYPE_CHECKING:
     from nepi.execution.ec import ExperimentController
 
 DEFAULT_MTU = 1500
-_ON_THE_WAY = ("node", "switch", "link", "interface")
+_WITHIN_A_NETWORK = ("switch", "link", "interface")
+_ON_THE_WAY = ("node", *_WITHIN_A_NETWORK)
 
 
 @dataclass(frozen=True, slots=True)
 class Asked:
-    """What a shortest way over links was asked to do to packets.
+    """What the links on the way of packets were asked to do to them.
 
     Attributes:
         rate_bps: the lowest rate, None when no link has one.
@@ -43,6 +45,8 @@ class Asked:
 def asked_of_links(one: ResourceManager, target: Any, since: datetime | None) -> Asked | None:
     """Return what the links from an application's node to its target were asked; None when there is no way over links.
 
+    The way is that of the plan's routes, or else a shortest one.
+
     Args:
         one: the application.
         target: the value of an attribute: a reference to a resource, or an address.
@@ -51,7 +55,7 @@ def asked_of_links(one: ResourceManager, target: Any, since: datetime | None) ->
     here, there = _node_of(one), _target_node(one.ec, target)
     if here is None or there is None:
         return None
-    path = shortest_path(here.guid, there.guid, lambda guid: _next(one.ec, guid))
+    path = _routed(one.ec, here, there, target) or shortest_path(here.guid, there.guid, lambda guid: _next(one.ec, guid, _ON_THE_WAY))
     links = [link for guid in path if (link := one.ec.get_resource(guid)) is not None and _role(link) == "link"]
     if not links:
         return None
@@ -74,11 +78,22 @@ def _value(manager: ResourceManager, name: str) -> Any:
     return manager.get(name) if manager.has_attribute(name) else None
 
 
-def _next(ec: ExperimentController, guid: int) -> Iterator[int]:
+def _routed(ec: ExperimentController, here: ResourceManager, there: ResourceManager, target: Any) -> tuple[int, ...]:
+    """Return what packets pass by the plan's routes; () when these do not lead there, as with routes of the user's or of daemons."""
+    addresses = ec.plan.node_addresses.get(there.guid, ())
+    wanted = (target,) if isinstance(target, str) and target in addresses else addresses
+    steps = next((steps for address in wanted if (steps := steps_to(ec.plan, here.guid, address))), ())
+    passed: list[int] = []
+    for sender, taker in steps:
+        passed += shortest_path(sender.owner, taker.owner, lambda guid: _next(ec, guid, _WITHIN_A_NETWORK))
+    return tuple(passed)
+
+
+def _next(ec: ExperimentController, guid: int, roles: tuple[str, ...]) -> Iterator[int]:
     manager = ec.get_resource(guid)
     for other in sorted(manager.connections) if manager is not None else ():
         peer = ec.get_resource(other)
-        if peer is not None and _role(peer) in _ON_THE_WAY:
+        if peer is not None and _role(peer) in roles:
             yield other
 
 

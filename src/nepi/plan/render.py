@@ -13,6 +13,9 @@ from nepi.plan.needs import short_name
 from nepi.plan.result import InterfacePlan, Plan
 from nepi.plan.wording import condition_text
 
+_NETWORKS_SHOWN = 4
+"""More than that of one row are only counted; the JSON of a plan has all."""
+
 
 @dataclass(frozen=True, slots=True)
 class Section:
@@ -32,7 +35,7 @@ class Section:
 def describe_plan(
     plan: Plan, description: ExperimentDescription, catalogue: Mapping[str, TypeSpec], facts: Facts | None = None
 ) -> list[Section]:
-    """Return a plan as tables: order, addresses, resolved values, programs, kernel features, warnings; empty ones are left out.
+    """Return a plan as tables: order, addresses, routes, resolved values, programs, kernel features, warnings; empty ones are left out.
 
     Args:
         plan: what `plan()` returned for `description`.
@@ -44,6 +47,7 @@ def describe_plan(
     sections = [
         Section("Order", ("", "resource", "type", "deployed after", "conditions"), _order_rows(plan, resources)),
         Section("Addresses", ("node", "interface", "addresses", "MAC", "joined by", "to"), _address_rows(plan, resources)),
+        Section("Routes", ("node", "over", "next", "to"), _route_rows(plan, resources)),
         Section("Values", ("resource", "attribute", "value"), _value_rows(plan, resources)),
         Section("Programs", ("backend", "program", "needed by", "here"), _tool_rows(description, catalogue, facts or {})),
         Section("Kernel", ("backend", "feature", "here"), _feature_rows(facts or {})),
@@ -91,6 +95,22 @@ def _address_rows(plan: Plan, resources: Mapping[int, ResourceDescription]) -> t
         joined_to = f"{resources[other.node].name}:{other.ifname}"
         rows.append((resources[one.node].name, one.ifname, addresses, one.mac, resources[one.owner].name, joined_to))
     return tuple(rows)
+
+
+def _route_rows(plan: Plan, resources: Mapping[int, ResourceDescription]) -> tuple[tuple[str, ...], ...]:
+    holders = {
+        text.partition("/")[0]: end.node for ends in plan.interfaces.values() for end in ends for text in (*end.addresses, *end.given)
+    }
+    return tuple(
+        (resources[guid].name, row.over, f"{resources[holders[row.via]].name} ({row.via})", _networks_text(row.to))
+        for guid, rows in plan.routes.items()
+        for row in rows
+    )
+
+
+def _networks_text(networks: tuple[str, ...]) -> str:
+    names = ["default" if one.endswith("/0") else one for one in networks]
+    return " ".join(names[:_NETWORKS_SHOWN]) + (f" and {len(names) - _NETWORKS_SHOWN} more" if len(names) > _NETWORKS_SHOWN else "")
 
 
 def _value_rows(plan: Plan, resources: Mapping[int, ResourceDescription]) -> tuple[tuple[str, ...], ...]:
