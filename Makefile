@@ -17,7 +17,7 @@ demo: ## a real experiment on this machine: hosts, switches, a bottleneck, ping 
 	@$(run)nepi run examples/demo.py
 
 test: ## the whole test suite: every kind of test that this machine and this user can run
-	@tools/setup.sh dev tools
+	@tools/setup.sh dev all-tools
 	@tools/test.sh
 
 check: ## format, lint, types, layers, documentation

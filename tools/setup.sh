@@ -1,7 +1,7 @@
 #!/bin/sh
 # Make the virtual environment .venv and, when asked, see to the Debian packages that experiments need.
 #
-#   tools/setup.sh runtime|dev [tools]
+#   tools/setup.sh runtime|dev [tools|all-tools]
 #
 # Does nothing, quickly, when all is there already. Run it from the top of the repository.
 # PYTHON=... chooses the interpreter; it must be 3.11 or newer.
@@ -44,6 +44,22 @@ missing_packages() {
         command -v ping >/dev/null || printf 'iputils-ping '
         command -v iperf3 >/dev/null || printf 'iperf3 '
         command -v tcpdump >/dev/null || printf 'tcpdump '
+    fi
+    # What only the tests of single applications need; an experiment that uses one says what is missing when it is planned.
+    if [ "$want_tools" = all-tools ]; then
+        command -v traceroute >/dev/null || printf 'traceroute '
+        command -v mtr >/dev/null || printf 'mtr-tiny '
+        command -v nping >/dev/null || printf 'nmap '
+        command -v irtt >/dev/null || printf 'irtt '
+        command -v nc >/dev/null || printf 'netcat-openbsd '
+        command -v nginx >/dev/null || printf 'nginx-light '
+        command -v curl >/dev/null || printf 'curl '
+        command -v dnsmasq >/dev/null || printf 'dnsmasq-base '
+        command -v dig >/dev/null || printf 'bind9-dnsutils '
+        command -v ffmpeg >/dev/null || printf 'ffmpeg '
+        command -v stress-ng >/dev/null || printf 'stress-ng '
+        command -v gcc >/dev/null || printf 'gcc libc6-dev '
+        [ -x /usr/lib/frr/zebra ] || printf 'frr '
     fi
     [ -x "$venv/bin/python" ] || can_make_venv "$1" || printf 'python3-venv '
 }
@@ -89,7 +105,7 @@ install_package() {
 case $what in
     runtime) target=. ;;
     dev) target='.[dev]' ;;
-    *) die "usage: tools/setup.sh runtime|dev [tools]" ;;
+    *) die "usage: tools/setup.sh runtime|dev [tools|all-tools]" ;;
 esac
 
 stamp=$(wanted_stamp)

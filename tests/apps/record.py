@@ -38,6 +38,8 @@ class Case:
     relay: Change = field(default=lambda frame: [frame])
     signals: tuple[tuple[float, int], ...] = ()
     server_signals: tuple[tuple[float, int], ...] = ()
+    wait_s: float = 0.5
+    stdout_only: bool = False
 
 
 def echo(frame: bytes, kind: int) -> int | None:
@@ -80,6 +82,20 @@ def lose_every(n: int, *, protocol: int) -> Change:
         if frame[12:14] == b"\x08\x00" and frame[23] == protocol and len(frame) > 1000:
             seen += 1
             return [] if seen % n == 0 else [frame]
+        return [frame]
+
+    return change
+
+
+def lose_every_small(n: int) -> Change:
+    """Lose every n-th UDP packet that goes to the right."""
+    seen = 0
+
+    def change(frame: bytes) -> list[bytes]:
+        nonlocal seen
+        if frame[12:14] == b"\x08\x00" and frame[23] == 17 and frame[33] == 2:
+            seen += 1
+            return [] if seen > 4 and seen % n == 0 else [frame]
         return [frame]
 
     return change
@@ -201,6 +217,78 @@ CASES: dict[str, Case] = {
     "tcpdump/unwritable": Case(["tcpdump", "-i", "wire", "-w", "/no/such/folder/x.pcap"]),
 }
 
+IRTT = ["irtt", "client", "-Q", "-i", "20ms", "-d", "200ms", "-l", "64", "-o", "-"]
+CURL = ["curl", "-sS", "-o", "/dev/null", "-w", "%{json}\\n"]
+DNS = ["dnsmasq", "-d", "-C", "/dev/null", "-R", "-h", "--address=/www.test/10.0.0.2", "--address=/www.test/fd00::2"]
+DIG = ["dig", "-r", "@10.0.0.2", "+tries=1", "+time=1"]
+SS = ["sh", "-c", "iperf3 -c 10.0.0.2 -t 2 -b 5M -P 2 >/dev/null & sleep 1; ss -tinOH; sleep .5; ss -tinOH"]
+PICTURE = ["-re", "-f", "lavfi", "-i", "testsrc=size=160x120:rate=25:duration=2"]
+VIDEO = ["ffmpeg", "-nostdin", "-hide_banner", "-loglevel", "repeat+level+error", "-nostats", "-progress", "pipe:1"]
+SEND = [*VIDEO, *PICTURE, "-c:v", "mpeg2video", "-b:v", "500k", "-g", "12", "-f", "mpegts", "udp://10.0.0.2:5004?pkt_size=1316"]
+RECEIVE = [*VIDEO, "-i", "udp://10.0.0.2:5004?timeout=1000000&overrun_nonfatal=1", "-f", "null", "-"]
+
+CASES |= {
+    "traceroute/plain": Case(["traceroute", "10.0.0.2"]),
+    "traceroute/numeric": Case(["traceroute", "-n", "-q", "2", "10.1.0.1"]),
+    "traceroute/loop": Case(["traceroute", "-n", "-m", "5", "10.1.0.1"]),
+    "traceroute/prohibited": Case(["traceroute", "-n", "-q", "1", "10.2.0.1"]),
+    "traceroute/silent": Case(["traceroute", "-n", "-m", "2", "-w", "0.3", "10.0.0.2"], relay=lambda frame: []),
+    "traceroute/icmp": Case(["traceroute", "-I", "-n", "10.0.0.2"]),
+    "traceroute/tcp": Case(["traceroute", "-T", "-p", "80", "-n", "10.0.0.2"]),
+    "traceroute/six": Case(["traceroute", "-6", "-n", "fd00::2"]),
+    "traceroute/unknown_host": Case(["traceroute", "no.such.host.invalid"]),
+    "traceroute/no_route": Case(["traceroute", "-n", "192.0.2.1"]),
+    "traceroute/repeated": Case(
+        ["sh", "-c", "for i in 1 2; do date +@%s.%N; traceroute -n -q 1 10.0.0.2; done"],
+    ),
+    "mtr/plain": Case(["mtr", "--json", "-n", "-c", "3", "-i", "0.2", "10.0.0.2"]),
+    "mtr/by_name": Case(["mtr", "--json", "-c", "2", "-i", "0.2", "localhost"]),
+    "mtr/loop": Case(["mtr", "--json", "-n", "-c", "2", "-i", "0.2", "-m", "3", "10.1.0.1"]),
+    "mtr/silent": Case(["mtr", "--json", "-n", "-c", "2", "-i", "0.2", "-m", "2", "-G", "0.2", "10.0.0.2"], relay=lambda frame: []),
+    "mtr/udp": Case(["mtr", "--json", "-n", "-u", "-c", "2", "-i", "0.2", "10.0.0.2"]),
+    "mtr/six": Case(["mtr", "--json", "-n", "-c", "2", "-i", "0.2", "fd00::2"]),
+    "mtr/unknown_host": Case(["mtr", "--json", "-n", "-c", "2", "no.such.host.invalid"]),
+    "mtr/interrupted": Case(["mtr", "--json", "-n", "-c", "20", "-i", "0.5", "10.0.0.2"], signals=((1.2, INT),)),
+    "nping/icmp": Case(["nping", "--icmp", "-c", "3", "--delay", "100ms", "10.0.0.2"]),
+    "nping/icmp_loss": Case(["nping", "--icmp", "-c", "3", "--delay", "100ms", "10.0.0.2"], relay=lose(2)),
+    "nping/tcp": Case(["nping", "--tcp", "-p", "80", "-c", "2", "--delay", "100ms", "10.0.0.2"]),
+    "nping/udp": Case(["nping", "--udp", "-p", "9999", "-c", "2", "--delay", "100ms", "10.0.0.2"]),
+    "nping/arp": Case(["nping", "--arp", "-c", "2", "--delay", "100ms", "10.0.0.2"]),
+    "nping/traceroute": Case(["nping", "--icmp", "--tr", "-c", "3", "--delay", "100ms", "10.1.0.1"]),
+    "nping/unknown_host": Case(["nping", "--icmp", "-c", "1", "no.such.host.invalid"]),
+    "nping/interrupted": Case(["nping", "--icmp", "-c", "100", "--delay", "100ms", "10.0.0.2"], signals=((0.8, INT),)),
+    "nping/silent": Case(["nping", "--icmp", "-c", "2", "--delay", "100ms", "10.0.0.2"], relay=lambda frame: []),
+    "irtt/plain": Case([*IRTT, "10.0.0.2"], ["irtt", "server"], stdout_only=True),
+    "irtt/loss": Case([*IRTT, "10.0.0.2"], ["irtt", "server"], relay=lose_every_small(4), stdout_only=True),
+    "irtt/refused": Case([*IRTT, "--timeouts=200ms", "10.0.0.2"], stdout_only=True),
+    "irtt/interrupted": Case([*IRTT, "-d", "9s", "10.0.0.2"], ["irtt", "server"], signals=((0.5, INT),), stdout_only=True),
+    "http/plain": Case([*CURL, "http://10.0.0.2:8000/"], ["python3", "-m", "http.server", "-d", "/usr/share/doc/curl", "8000"]),
+    "http/several": Case(
+        [*CURL[:2], "-w", CURL[-1], *["-o", "/dev/null", "http://10.0.0.2:8000/copyright"] * 3],
+        ["python3", "-m", "http.server", "-d", "/usr/share/doc/curl", "8000"],
+    ),
+    "http/missing": Case([*CURL, "http://10.0.0.2:8000/none"], ["python3", "-m", "http.server", "-d", "/usr/share/doc/curl", "8000"]),
+    "http/refused": Case([*CURL, "http://10.0.0.2:8000/"], stdout_only=True),
+    "dns/plain": Case([*DIG, "www.test", "A"], DNS),
+    "dns/six": Case([*DIG, "www.test", "AAAA"], DNS),
+    "dns/several": Case([*DIG, "www.test", "A", "www.test", "AAAA", "none.invalid", "A"], DNS),
+    "dns/refused_name": Case([*DIG, "none.invalid", "A"], DNS),
+    "dns/silent": Case([*DIG, "www.test", "A"]),
+    "dns/unknown_server": Case(["dig", "-r", "@no.such.host.invalid", "www.test"]),
+    "ss/two_flows": Case(SS, SERVER, relay=lose_every(50, protocol=6)),
+    "ss/none": Case(["ss", "-tinOH"]),
+    "stress-ng/cpu": Case(["stress-ng", "--cpu", "1", "--timeout", "1s", "--metrics-brief"]),
+    "stress-ng/cpu_memory": Case(["stress-ng", "--cpu", "1", "--vm", "1", "--vm-bytes", "8M", "--timeout", "1s", "--metrics-brief"]),
+    "stress-ng/interrupted": Case(["stress-ng", "--cpu", "1", "--timeout", "9s", "--metrics-brief"], signals=((1.0, INT),)),
+    "stress-ng/bad": Case(["stress-ng", "--cpu", "nonsense"]),
+    "ffmpeg/sender": Case(SEND, stdout_only=True),
+    "ffmpeg/receiver": Case(["sh", "-c", 'sleep .5; exec "$@"', "sh", *SEND], RECEIVE, keep="right", wait_s=0),
+    "ffmpeg/receiver_loss": Case(
+        ["sh", "-c", 'sleep .5; exec "$@"', "sh", *SEND], RECEIVE, keep="right", relay=lose_every(20, protocol=17), wait_s=0
+    ),
+    "ffmpeg/receiver_nothing": Case(["true"], RECEIVE, keep="right", wait_s=0),
+}
+
 NEWER = (
     "tcp",
     "tcp_reverse",
@@ -276,14 +364,16 @@ def build() -> None:
     threading.Thread(target=relay, args=({descriptors[0]: descriptors[1], descriptors[1]: descriptors[0]},), daemon=True).start()
 
 
-def start(side: str, argv: list[str], output: Path, signals: tuple[tuple[float, int], ...]) -> subprocess.Popen[bytes]:
+def start(
+    side: str, argv: list[str], output: Path, signals: tuple[tuple[float, int], ...], stdout_only: bool = False
+) -> subprocess.Popen[bytes]:
     environment = {"PATH": os.environ["PATH"], "LC_ALL": "C"}
     with output.open("wb") as stream:
         process = subprocess.Popen(
             ["nsenter", f"--net=/run/netns/{side}", *argv],
             stdin=subprocess.DEVNULL,
             stdout=stream,
-            stderr=stream,
+            stderr=subprocess.DEVNULL if stdout_only else stream,
             env=environment,
             start_new_session=True,
         )
@@ -299,8 +389,8 @@ def record(name: str, case: Case) -> dict[str, object]:
     output.parent.mkdir(parents=True, exist_ok=True)
     files = (output, other) if case.keep == "left" else (other, output)
     server = start("right", case.server, files[1], case.server_signals) if case.server else None
-    time.sleep(0.5 if case.server and case.server[0] != "ping" else 0)
-    status = start("left", case.argv, files[0], case.signals).wait(30)
+    time.sleep(case.wait_s if case.server and case.server[0] != "ping" else 0)
+    status = start("left", case.argv, files[0], case.signals, case.stdout_only).wait(30)
     if server:
         if case.keep == "right":
             status = server.wait(30)

@@ -8,18 +8,45 @@ from typing import Any, Final
 
 from nepi.apps.application import Application, Server
 from nepi.apps.command_application import CommandApplication
+from nepi.apps.dns import DnsClient, DnsServer
+from nepi.apps.http import HttpClient, HttpServer
 from nepi.apps.iperf3 import Iperf3Client, Iperf3Server
+from nepi.apps.irtt import IrttClient, IrttServer
+from nepi.apps.mtr import Mtr
+from nepi.apps.netcat import NetcatReceiver, NetcatSender
+from nepi.apps.nping import NPing
 from nepi.apps.ping import Ping
+from nepi.apps.stress import Stress
+from nepi.apps.tcp_info import TcpInfo
 from nepi.apps.tcpdump import Tcpdump
+from nepi.apps.traceroute import Traceroute
+from nepi.apps.udp_test import UdpTest
+from nepi.apps.video import VideoReceiver, VideoSender
 from nepi.execution.resource import ResourceManager
 
 APPLICATIONS: Final[tuple[type[CommandApplication], ...]] = (
     Application,
     Server,
-    Ping,
+    DnsClient,
+    DnsServer,
+    HttpClient,
+    HttpServer,
     Iperf3Client,
     Iperf3Server,
+    IrttClient,
+    IrttServer,
+    Mtr,
+    NPing,
+    NetcatReceiver,
+    NetcatSender,
+    Ping,
+    Stress,
+    TcpInfo,
     Tcpdump,
+    Traceroute,
+    UdpTest,
+    VideoReceiver,
+    VideoSender,
 )
 """A new application is a file beside this one, and its class in this list."""
 

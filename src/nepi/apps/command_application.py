@@ -42,7 +42,12 @@ def check_command(one: ResourceDescription, _peers: Sequence[ResourceDescription
 
 
 class CommandApplication(ResourceManager):
-    """A command on a host. STARTED when it executes, FINISHED when it ends as expected, FAILED when it ends otherwise."""
+    """A command on a host. STARTED when it executes, FINISHED when it ends as expected, FAILED when it ends otherwise.
+
+    Attributes:
+        process: the command as its host knows it; None before the start.
+        exit: how it ended; None until then.
+    """
 
     needs: ClassVar = {HostNode: ResourceState.READY}
     role: ClassVar[Role] = "application"
@@ -62,6 +67,7 @@ class CommandApplication(ResourceManager):
     stderr = Trace("stderr", "Standard error.", enabled=True)
 
     process: Process | None = None
+    exit: Exit | None = None
     words_offset: int = 0
     _starting: asyncio.Task[Process] | None = None
     _watching: asyncio.Task[None] | None = None
@@ -84,6 +90,9 @@ class CommandApplication(ResourceManager):
 
     async def wait_until_started(self, host: HostNode, process: Process) -> None:
         """Wait until the application does what it is for; `startDeadline` bounds it."""
+
+    async def conclude(self) -> None:
+        """Do what takes long once the command has ended, reading large outputs, say; before `note_end`."""
 
     def note_end(self) -> None:
         """Note what is known now that the command has ended and will not be later; called once, before the state changes."""
@@ -144,9 +153,11 @@ class CommandApplication(ResourceManager):
         exit_ = await process.wait()
         if self._stopping or self.process is not process:
             return
+        self.exit = exit_
         if exit_.status is not None:
             self.ec.exited(self.guid, exit_.status)
         try:
+            await self.conclude()
             self.note_end()
             reason = self.failure_of(exit_)
         except Exception as error:  # of a subclass; nobody awaits this task, and without a state the run would wait for ever
@@ -161,6 +172,7 @@ class CommandApplication(ResourceManager):
         """End the command and everything that it started."""
         await self._end()
         if self.state == STARTED:
+            await self.conclude()
             self.note_end()
             self.set_stopped()
 
@@ -193,7 +205,7 @@ class CommandApplication(ResourceManager):
                 await process.signal(self.stop_signal)
                 async with asyncio.timeout(grace_s):
                     await process.wait()
-        await process.stop(grace_s=grace_s)
+        self.exit = await process.stop(grace_s=grace_s)
 
     async def _tear_down(self) -> None:
         argv = command_argv(self.get("tearDown"))

@@ -25,9 +25,14 @@ class Iperf3Server(ToolApplication[tuple[Iperf3Result, ...]]):
     options = Iperf3ServerOptions
 
     @property
+    def result(self) -> tuple[Iperf3Result, ...] | None:
+        """The tests that it served, when `json` is set; else None."""
+        return self._result() if self.get("json") else None
+
+    @property
     def results(self) -> tuple[Iperf3Result, ...]:
-        """The tests that it served, when `json` is set."""
-        return (self._result() or ()) if self.get("json") else ()
+        """The tests that it served, when `json` is set; none before the start."""
+        return self.result or ()
 
     def argv(self) -> list[str]:
         """Return the server's command line."""

@@ -36,8 +36,8 @@ class ToolApplication(CommandApplication, Generic[R]):
             if "tools" not in vars(cls):
                 cls.tools = (cls.options.tool,)
                 cls.packages = {cls.options.tool: cls.options.package or cls.options.tool}
-            own = vars(cls).get("check")
-            cls.check = staticmethod(_check_of(cls.options, cls.option_defaults, own.__func__ if own is not None else None))
+            own = cls.check if "check" in vars(cls) else None
+            cls.check = staticmethod(_check_of(cls.options, cls.option_defaults, own))
         super().__init_subclass__(**kwargs)
 
     @property

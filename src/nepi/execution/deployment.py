@@ -98,7 +98,7 @@ def facts_for(catalogue: Mapping[str, TypeSpec]) -> dict[str, dict[str, Any]]:
     """Return what each backend of the catalogue finds on this machine; of programs, those that the catalogue's types need."""
     packages: dict[str, dict[str, str]] = {}
     for spec in catalogue.values():
-        packages.setdefault(spec.backend, {}).update({tool: spec.packages.get(tool, "") for tool in spec.tools})
+        packages.setdefault(spec.backend, {}).update({**dict.fromkeys(spec.tools, ""), **spec.packages})
     return {backend: backend_probe(backend, known) for backend, known in packages.items() if backend}
 
 

@@ -136,7 +136,7 @@ class ResourceManager(Template):
     tools: ClassVar[tuple[str, ...]] = ()
     """Programs that must exist where it runs."""
     packages: ClassVar[Mapping[str, str]] = {}
-    """The Debian packages that have them, by program; named when one is missing."""
+    """The Debian packages that have them, by program; also of programs that only some attribute values need, which `check` looks at."""
     check: ClassVar[Check | None] = None
     """Finds at plan time the mistakes that only this type can know of; a pure function, declared with staticmethod."""
     deadlines: ClassVar[Mapping[ResourceAction, str | float | None]] = {ResourceAction.STOP: 120.0, ResourceAction.RELEASE: 60.0}
