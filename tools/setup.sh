@@ -59,7 +59,9 @@ missing_packages() {
         command -v ffmpeg >/dev/null || printf 'ffmpeg '
         command -v stress-ng >/dev/null || printf 'stress-ng '
         command -v gcc >/dev/null || printf 'gcc libc6-dev '
+        command -v bird >/dev/null || printf 'bird2 '
         [ -x /usr/lib/frr/zebra ] || printf 'frr '
+        command -v sysctl >/dev/null || printf 'procps '
     fi
     [ -x "$venv/bin/python" ] || can_make_venv "$1" || printf 'python3-venv '
 }

@@ -16,6 +16,7 @@ from nepi.apps.mtr import Mtr
 from nepi.apps.netcat import NetcatReceiver, NetcatSender
 from nepi.apps.nping import NPing
 from nepi.apps.ping import Ping
+from nepi.apps.routing import Bird, Frr
 from nepi.apps.stress import Stress
 from nepi.apps.tcp_info import TcpInfo
 from nepi.apps.tcpdump import Tcpdump
@@ -27,8 +28,10 @@ from nepi.execution.resource import ResourceManager
 APPLICATIONS: Final[tuple[type[CommandApplication], ...]] = (
     Application,
     Server,
+    Bird,
     DnsClient,
     DnsServer,
+    Frr,
     HttpClient,
     HttpServer,
     Iperf3Client,

@@ -26,6 +26,7 @@ def _kernel(_boot: str) -> dict[str, Any]:
         "features": {name: name in facts.qdiscs for name in ("tbf", "netem")},
         "bridge_ports": BRIDGE_PORTS,
         "nodes": facts.most_nodes,
+        "rootless": facts.rootless,
         **_neighbour_table(facts),
     }
 
