@@ -24,9 +24,10 @@ from nepi.hosts.batching import Batcher
 from nepi.hosts.namespace_errors import command_error, step_error
 from nepi.hosts.namespace_host import CommandRequest, NamespaceHost, NamespaceProcess
 from nepi.hosts.row_book import RowBook
+from nepi.hosts.userspace import LinkCounters, Overload, WireProcess
 from nepi.hosts.veth_end import VethEnd
 
-__all__ = ["NamespaceSession", "Shape", "VethEnd"]
+__all__ = ["LinkCounters", "NamespaceSession", "Overload", "Shape", "VethEnd"]
 
 # Few, so that the agent makes the next nodes while the controller takes in the last ones and has their links ready.
 PLACES_AT_ONCE = 64
@@ -64,6 +65,7 @@ class NamespaceSession:
         identity: the agent's process.
         features: what the agent said of itself ("rootless", "own_proc", "hosts", "nofile").
         lost: done, with the reason, when the agent has ended without being asked to.
+        wire: the process that moves the frames of user-space links, started when the first of them is made.
     """
 
     def __init__(
@@ -85,6 +87,7 @@ class NamespaceSession:
         self._places: Batcher[_Asked, Message] = Batcher(self._do_steps, size=PLACES_AT_ONCE)
         self._steps: Batcher[_Asked, Message] = Batcher(self._do_steps, size=STEPS_AT_ONCE, patience=PATIENCE_TURNS, after=self._places)
         self._spawns: Batcher[CommandRequest, NamespaceProcess] = Batcher(self._do_spawns, size=COMMANDS_AT_ONCE)
+        self.wire = WireProcess(self, secrets.randbits(64))
         self._gone = asyncio.Event()
         self._closing = False
         self._pidfd = identity.open()
@@ -171,6 +174,8 @@ class NamespaceSession:
             self._processes[process.tag] = process
             if known["exit"] is not None:
                 process.ended(known["exit"])
+            elif not process.node:
+                await self.wire.take_up(process)
 
     async def close(self) -> None:
         """End the agent and everything in it, wait until it is gone, and take it out of the ledger. Harmless when done.
@@ -191,6 +196,7 @@ class NamespaceSession:
                         await self._gone.wait()
                 except TimeoutError:
                     raise DeadlineError(f"the namespace agent (pid {self.identity.pid}) cannot be killed", backend="netns") from None
+        self.wire.let_go()
         self.connection.close()
         self._rows.forget_all()
 
@@ -201,6 +207,7 @@ class NamespaceSession:
             asyncio.get_running_loop().remove_reader(self._pidfd)
             os.close(self._pidfd)
             self._pidfd = None
+        self.wire.let_go()
         self.connection.close("detached")
 
     # -- network
@@ -232,11 +239,20 @@ class NamespaceSession:
         await self._places.add(asked)
         self._rows.know(asked.row, ("place", name))
 
-    async def veth(self, first: VethEnd, second: VethEnd, *, owner: int = 0) -> tuple[str, str]:
-        """Make a link between two nodes, or a node and a switch, or two switches; return the interfaces' names."""
+    async def veth(self, first: VethEnd, second: VethEnd, *, owner: int = 0, userspace: bool = False) -> tuple[str, str]:
+        """Make a link between two nodes, or a node and a switch, or two switches; return the interfaces' names.
+
+        Args:
+            userspace: whether frames pass through the run's wire process, which does to them what `shape` says, whatever the kernel can do.
+        """
         ends = [[end.place, end.ifname] for end in (first, second)]
         what = f"link {first.place!r} and {second.place!r}"
-        step = {"do": "veth", "ends": [first.to_json(), second.to_json()]}
+        step: Message = {"do": "veth", "ends": [first.to_json(), second.to_json()]}
+        if userspace:
+            await self.wire.started()
+            step["userspace"] = True
+            for end, sent in zip((first, second), step["ends"], strict=True):
+                sent["seed"] = self.wire.seed_of(end.place, end.ifname or f"to {second.place if end is first else first.place}")
         asked = _Asked(step, what, first.place, Thing("link", {"ends": ends, **self._held}, owner))
         answer = await self._steps.add(asked)
         one, two = answer["ifnames"]
@@ -251,6 +267,23 @@ class NamespaceSession:
         """Change some properties of an interface's shape and leave the others; return the whole."""
         answer = await self._step("shape", f"shape {place}:{ifname}", place, ifname=ifname, shape=changes, replace=False)
         return Shape(**answer["shape"]) if answer.get("shape") else None
+
+    async def delivery_trace(self, place: str, ifname: str, times_s: Sequence[float] | None, packet_bytes: int = 1504) -> None:
+        """Let the frames that leave by an end of a user-space link leave at given instants instead of at a rate, as Mahimahi does.
+
+        Args:
+            times_s: seconds from now, never going back, the last one later than 0; they repeat after the last one. None ends that.
+            packet_bytes: how much may leave at each instant. As in Mahimahi a frame counts as its IP packet and 4 bytes.
+        """
+        times = None if times_s is None else list(times_s)
+        await self._step("trace", f"trace of {place}:{ifname}", place, ifname=ifname, times_s=times, packet_bytes=packet_bytes)
+
+    async def link_counters(self) -> dict[tuple[str, str], LinkCounters]:
+        """Return what became of the frames of the user-space links, by the end (place, ifname) that they left by."""
+        if not self.wire.runs:
+            return {}
+        answer = await self.connection.request("link_counters")
+        return {(end["place"], end["ifname"]): LinkCounters.of(end["counters"]) for end in answer["ends"]}
 
     async def set_link(self, place: str, ifname: str, *, up: bool | None = None, mtu: int | None = None, mac: str | None = None) -> None:
         """Change an interface; None leaves a property as it is."""
@@ -317,6 +350,11 @@ class NamespaceSession:
     def ledger_trouble(self) -> list[str]:
         """What the ledger could not take after the event, a full disk for one; its rows may then tell of too much."""
         return list(self._rows.trouble)
+
+    @property
+    def is_closing(self) -> bool:
+        """Whether everything is being ended, or this session lets go of it."""
+        return self._closing
 
     @property
     def nodes(self) -> list[str]:
@@ -397,7 +435,10 @@ class NamespaceSession:
         return results
 
     def _take_event(self, event: Message) -> None:
-        self.take_exits(event["exits"])
+        if event["event"] == "overloaded":
+            self.wire.overloaded([(end["place"], end["ifname"], LinkCounters.of(end["counters"])) for end in event["ends"]])
+        else:
+            self.take_exits(event["exits"])
 
     def take_exits(self, exits: list[Message]) -> None:
         """Commands have ended; in the next turn of the loop their rows leave the ledger, and then those who wait for them go on."""

@@ -23,7 +23,11 @@ STDERR_TAIL_BYTES = 4096
 
 @dataclass(frozen=True, slots=True)
 class CommandRequest:
-    """A command that is to be started, as `NamespaceSession.spawn` takes it."""
+    """A command that is to be started, as `NamespaceSession.spawn` takes it.
+
+    Attributes:
+        wire: whether it is the process that moves the frames of user-space links, which runs on no node.
+    """
 
     tag: str
     node: str
@@ -34,11 +38,13 @@ class CommandRequest:
     stdin: str | None
     env: Mapping[str, str] | None
     owner: int
+    wire: bool = False
 
     def to_json(self) -> dict[str, Any]:
         """Return what the agent is sent."""
         fields = ("tag", "node", "argv", "cwd", "stdout", "stderr", "stdin")
-        return {name: getattr(self, name) for name in fields} | {"env": dict(self.env) if self.env else None}
+        command = {name: getattr(self, name) for name in fields} | {"env": dict(self.env) if self.env else None}
+        return command | {"wire": True} if self.wire else command
 
 
 class NamespaceProcess:

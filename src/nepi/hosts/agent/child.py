@@ -30,6 +30,8 @@ class CommandSpec(NamedTuple):
         tag: the client's name for it, unique in the run.
         stderr: None for the same file as `stdout`.
         stdin: None for /dev/null.
+        wire: whether it is the wire process: it then runs where the far ends of user-space links are, and its standard input is a
+            conversation with the agent.
     """
 
     tag: str
@@ -40,6 +42,7 @@ class CommandSpec(NamedTuple):
     stderr: str | None = None
     stdin: str | None = None
     env: Mapping[str, str] | None = None
+    wire: bool = False
 
 
 class Surroundings(NamedTuple):
@@ -56,7 +59,7 @@ class Surroundings(NamedTuple):
     env: Mapping[str, str]
 
 
-def run_child(spec: CommandSpec, netns_fd: int, channel: socket.socket, around: Surroundings) -> NoReturn:
+def run_child(spec: CommandSpec, netns_fd: int, channel: socket.socket, around: Surroundings, stdin_fd: int | None = None) -> NoReturn:
     """Enter the node, tell who we are, wait for the byte `g`, execute. Never returns.
 
     On `channel`: "I <pid> <start time>", as the controller sees them; then, when something fails, "E <errno> <what>".
@@ -80,7 +83,7 @@ def run_child(spec: CommandSpec, netns_fd: int, channel: socket.socket, around: 
         os.makedirs(spec.cwd, exist_ok=True)
         os.chdir(spec.cwd)
         what = "standard input"
-        _place(os.open(spec.stdin or os.devnull, os.O_RDONLY), 0)
+        _place(os.open(spec.stdin or os.devnull, os.O_RDONLY) if stdin_fd is None else stdin_fd, 0)
         what = "standard output"
         _place(os.open(spec.stdout, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o666), 1)
         what = "standard error"

@@ -24,7 +24,7 @@ FS_CLOEXEC = 1
 MOUNT_ATTR_NOSUID, MOUNT_ATTR_NODEV, MOUNT_ATTR_NOEXEC = 2, 4, 8
 
 SIOCETHTOOL = 0x8946
-ETHTOOL_GLINK, ETHTOOL_STSO, ETHTOOL_SGSO, ETHTOOL_SGRO = 0x0A, 0x1F, 0x24, 0x2C
+ETHTOOL_GLINK, ETHTOOL_STXCSUM, ETHTOOL_SSG, ETHTOOL_STSO, ETHTOOL_SGSO, ETHTOOL_SGRO = 0x0A, 0x17, 0x19, 0x1F, 0x24, 0x2C
 
 _libc = ctypes.CDLL(None, use_errno=True)
 _libc.prctl.argtypes = [ctypes.c_int, *[ctypes.c_ulong] * 4]
@@ -131,6 +131,15 @@ def disable_offloads(control: int, ifname: str) -> None:
         control: any socket of the interface's namespace.
     """
     _ethtool(control, ifname, ETHTOOL_STSO, ETHTOOL_SGSO, ETHTOOL_SGRO)
+
+
+def disable_all_offloads(control: int, ifname: str) -> None:
+    """Turn off what leaves work to a device: packets have checksums of their own and are never joined or in pieces.
+
+    Args:
+        control: any socket of the interface's namespace.
+    """
+    _ethtool(control, ifname, ETHTOOL_STSO, ETHTOOL_SGSO, ETHTOOL_SGRO, ETHTOOL_SSG, ETHTOOL_STXCSUM)
 
 
 def settle_carrier(control: int, ifname: str) -> None:

@@ -8,13 +8,14 @@ from __future__ import annotations
 
 import itertools
 import os
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from typing import Any
 
 from . import namespaces, queues, requests
-from .netlink import NetlinkError, NetlinkSocket
+from .netlink import NetlinkSocket
 from .plan import SendPlan
 from .sysctls import Sysctls
+from .userspace import UserspaceLinks, far_end
 
 Step = dict[str, Any]
 
@@ -30,15 +31,20 @@ class StepError(Exception):
 
 
 class Interface:
-    """One end of a link."""
+    """One end of a link.
 
-    __slots__ = ("ifname", "index", "mtu", "peer", "place", "shape")
+    Attributes:
+        far: of a user-space link, the index of the interface that the wire process has behind this one; else 0.
+    """
+
+    __slots__ = ("far", "ifname", "index", "mtu", "peer", "place", "shape")
 
     def __init__(self, ifname: str, index: int, place: str, mtu: int = DEFAULT_MTU) -> None:
         self.ifname = ifname
         self.index = index
         self.place = place
         self.mtu = mtu
+        self.far = 0
         self.shape: queues.Shape | None = None
         self.peer: Interface | None = None
 
@@ -66,11 +72,13 @@ class Network:
         self.places: dict[str, Place] = {}
         self._indices = itertools.count(FIRST_INDEX)
         self._trash: list[Interface] = []
+        self.userspace = UserspaceLinks(self._open_wire_namespace)
         self._steps: dict[str, Callable[[Step, int, _Batch], dict[str, Any] | None]] = {
             "node": self._node,
             "switch": self._switch,
             "veth": self._veth,
             "shape": self._shape,
+            "trace": self._trace,
             "set": self._set,
             "address": self._address,
             "route": self._route,
@@ -121,8 +129,24 @@ class Network:
                         results[number] = {"error": error.strerror or str(error), "errno": error.errno}
                 if done % 20 == 0:
                     yield
+            batch.take(self.userspace.send([one for one in batch.wire if "error" not in results[one[0]]]))
         finally:
             namespaces.setns(self._home_fd)
+
+    def link_counters(self) -> list[dict[str, Any]]:
+        """Return what became of the frames of each direction of each user-space link.
+
+        Raises:
+            OSError: the wire process does not answer.
+        """
+        ends = [one for place in self.places.values() for one in place.interfaces.values() if one.far]
+        return self.userspace.counters(ends)
+
+    def overloaded(self, far_ends: list[int]) -> list[dict[str, Any]]:
+        """Return the places and counters of those far ends that are still there."""
+        found = set(far_ends)
+        ends = [one for place in self.places.values() for one in place.interfaces.values() if one.far in found]
+        return self.userspace.counters(ends)
 
     def empty_trash(self) -> Iterator[None]:
         """Really delete the links that `delete_link` took down: together, because the kernel takes 25 ms for one alone."""
@@ -150,7 +174,12 @@ class Network:
                 "switch": place.bridge is not None,
                 "fd": place.fd,
                 "interfaces": {
-                    i.ifname: {"index": i.index, "mtu": i.mtu, "shape": i.shape._asdict() if i.shape else None}
+                    i.ifname: {
+                        "index": i.index,
+                        "mtu": i.mtu,
+                        "shape": i.shape._asdict() if i.shape else None,
+                        "userspace": bool(i.far),
+                    }
                     for i in place.interfaces.values()
                 },
             }
@@ -201,6 +230,16 @@ class Network:
                 raise StepError(f"sysctl {key} = {value} was refused on node {name!r}")
         return {"fd": fd}
 
+    def _open_wire_namespace(self) -> tuple[int, NetlinkSocket]:
+        """Make the namespace that has the far ends of user-space links."""
+        namespaces.unshare(namespaces.CLONE_NEWNET)
+        try:
+            fd, socket = namespaces.open_netns(), NetlinkSocket()
+            prepare_namespace(socket, self._sysctls, ipv6=False)
+        finally:
+            namespaces.setns(self._home_fd)
+        return fd, socket
+
     def _switch(self, step: Step, number: int, batch: _Batch) -> dict[str, Any]:
         name = step["name"]
         self._new_place(name)
@@ -221,6 +260,10 @@ class Network:
             self._check_new(place, end.get("ifname"))
         one, two = self._new_interface(a, first), self._new_interface(b, second)
         one.peer, two.peer = two, one
+        names = [two.ifname, one.ifname] if swapped else [one.ifname, two.ifname]
+        if step.get("userspace"):
+            self._userspace_pair(((a, one, first), (b, two, second)), number, batch)
+            return {"ifnames": names}
         batch.undo[number] = lambda: self._forget(one)
         request = requests.veth(self._end(a, one, first), self._end(b, two, second))
         # It waits for nothing that is going on in the two namespaces: only the bridge must be there, and that is the home socket's.
@@ -230,15 +273,44 @@ class Network:
                 master = b.bridge.index if b.bridge else None
                 request = requests.set_link(interface.index, up=end.get("up", True), master=master)
                 batch.plan.add(b.socket, (b.fd,), request, number)
-            for value in end.get("addresses", ()):
-                batch.plan.add(place.socket, (place.fd,), requests.address(interface.index, value), number)
-            for value, mac in end.get("neighbours", ()):
-                batch.plan.add(place.socket, (place.fd,), requests.neighbour(interface.index, value, mac), number)
+            self._add_inside(place, interface, end, number, batch)
             if not end.get("offloads", True):
                 batch.afterwards.append((number, self._asking(place, interface, namespaces.disable_offloads)))
         # The first end came up before the second one was there.
         batch.afterwards.append((number, self._asking(a, one, namespaces.settle_carrier)))
-        return {"ifnames": [two.ifname, one.ifname] if swapped else [one.ifname, two.ifname]}
+        return {"ifnames": names}
+
+    @staticmethod
+    def _add_inside(place: Place, interface: Interface, end: Step, number: int, batch: _Batch) -> None:
+        for value in end.get("addresses", ()):
+            batch.plan.add(place.socket, (place.fd,), requests.address(interface.index, value), number)
+        for value, mac in end.get("neighbours", ()):
+            batch.plan.add(place.socket, (place.fd,), requests.neighbour(interface.index, value, mac), number)
+
+    def _userspace_pair(self, ends: tuple[tuple[Place, Interface, Step], ...], number: int, batch: _Batch) -> None:
+        """Two veth pairs whose far ends the wire process has; each end sees of the other what it would see of a veth."""
+        wire = self.userspace.wire()
+        batch.undo[number] = lambda: self._throw_away(ends[0][1])
+        for (place, interface, end), (_, _, other) in zip(ends, reversed(ends), strict=True):
+            interface.far = next(self._indices)
+            request = requests.veth(self._end(place, interface, end), far_end(interface.far, wire.fd))
+            batch.plan.add(self._home, (self._home_fd,), request, number, makes=(place.fd, wire.fd))
+            # An end that is down takes the other one's carrier.
+            batch.plan.add(wire.socket, (wire.fd,), requests.set_link(interface.far, up=other.get("up", True)), number)
+            self._add_inside(place, interface, end, number, batch)
+            for ask in (namespaces.disable_all_offloads, namespaces.settle_carrier):
+                batch.afterwards.append((number, self._asking(place, interface, ask)))
+        (_, one, first), (_, two, second) = ends
+        batch.wire.append((number, self.userspace.add(one.far, two.far, (first["seed"], second["seed"]))))
+
+    def _throw_away(self, interface: Interface) -> None:
+        """Forget a link and have it deleted when there is time."""
+        self._forget(interface)
+        peer = interface.peer
+        on_switch = peer is not None and peer.place in self.places and self.places[peer.place].bridge is not None
+        self._trash.append(peer if peer is not None and on_switch else interface)
+        if interface.far and peer is not None:
+            self._trash.append(interface if on_switch else peer)
 
     def _check_new(self, place: Place, ifname: str | None) -> None:
         if ifname is not None and not 0 < len(ifname.encode()) < 16:
@@ -273,6 +345,8 @@ class Network:
         old = interface.shape
         base = queues.Shape() if step.get("replace", True) or old is None else old
         new = base._replace(**step["shape"]) if step["shape"] is not None else None
+        if interface.far:
+            return self._shape_userspace(interface, new, number, batch)
         request = queues.queue(interface.index, new, interface.mtu + ETHERNET_HEADER)
         if request.kind == queues.RTM_DELQDISC:
             new = None
@@ -294,6 +368,26 @@ class Network:
         return {"shape": new._asdict() if new else None}
 
     @staticmethod
+    def _shape_userspace(interface: Interface, new: queues.Shape | None, number: int, batch: _Batch) -> dict[str, Any]:
+        if new == queues.Shape():
+            new = None
+        old, interface.shape = interface.shape, new
+
+        def undo() -> None:
+            interface.shape = old
+
+        batch.undo[number] = undo
+        shape = new._asdict() if new else None
+        batch.wire.append((number, {"do": "shape", "end": interface.far, "shape": shape}))
+        return {"shape": shape}
+
+    def _trace(self, step: Step, number: int, batch: _Batch) -> None:
+        place, interface = self._interface(step)
+        if not interface.far:
+            raise StepError(f"{place.name}:{interface.ifname} is no end of a user-space link: a delivery trace needs one")
+        batch.wire.append((number, {"do": "trace", "end": interface.far, "times_s": step["times_s"], "packet_bytes": step["packet_bytes"]}))
+
+    @staticmethod
     def _asking(place: Place, interface: Interface, ask: Callable[[int, str], None]) -> Callable[[], None]:
         kernel_name = interface.ifname if place.bridge is None else f"p{interface.index}"
         return lambda: ask(place.socket.fileno(), kernel_name)
@@ -303,6 +397,13 @@ class Network:
         request = requests.set_link(interface.index, up=step.get("up"), mtu=step.get("mtu"), mac=step.get("mac"))
         interface.mtu = step.get("mtu") or interface.mtu
         batch.plan.add(place.socket, (place.fd,), request, number)
+        if interface.far and interface.peer is not None and step.get("up") is not None:
+            self._show_carrier(interface.peer, step["up"], number, batch)
+
+    def _show_carrier(self, interface: Interface, up: bool, number: int, batch: _Batch) -> None:
+        """Let an end of a user-space link see whether the other one is up."""
+        wire = self.userspace.wire()
+        batch.plan.add(wire.socket, (wire.fd,), requests.set_link(interface.far, up=up), number)
 
     def _address(self, step: Step, number: int, batch: _Batch) -> None:
         place, interface = self._interface(step)
@@ -335,11 +436,11 @@ class Network:
 
     def _delete_link(self, step: Step, number: int, batch: _Batch) -> None:
         place, interface = self._interface(step)
-        self._forget(interface)
-        peer = interface.peer
-        on_switch = peer is not None and peer.place in self.places and self.places[peer.place].bridge is not None
-        self._trash.append(peer if peer is not None and on_switch else interface)
+        self._throw_away(interface)
         batch.plan.add(place.socket, (place.fd,), requests.set_link(interface.index, up=False), number)
+        if interface.far and interface.peer is not None:
+            self._show_carrier(interface.peer, False, number, batch)
+            batch.wire.append((number, self.userspace.remove(interface.far, interface.peer.far)))
 
     def _close(self, step: Step, number: int, batch: _Batch) -> None:
         place = self._place(step["name"])
@@ -351,6 +452,10 @@ class Network:
             self._forget(interface)
             # Deleted from the other end: this one goes with its namespace.
             self._trash.append(interface.peer if place.bridge is None and interface.peer else interface)
+            if interface.far and interface.peer is not None:
+                if place.bridge is not None:
+                    self._trash.append(interface.peer)
+                batch.wire.append((number, self.userspace.remove(interface.far, interface.peer.far)))
         self._trash = [gone for gone in self._trash if gone.place != place.name or place.bridge is not None]
         if place.bridge is not None:
             batch.plan.add(self._home, (self._home_fd,), requests.delete_link(place.bridge.index), number)
@@ -377,12 +482,13 @@ class _Batch:
         self.results = results
         self.undo: dict[int, Callable[[], None]] = {}
         self.afterwards: list[tuple[int, Callable[[], None]]] = []
+        self.wire: list[tuple[int, Step]] = []
 
-    def take(self, failed: list[tuple[int, NetlinkError]]) -> None:
+    def take(self, failed: Iterable[tuple[int, OSError]]) -> None:
         """Note failed steps: the first error of a step counts, and what it had entered is taken out again."""
         for step, error in failed:
             if "error" not in self.results[step]:
-                self.results[step] = {"error": error.strerror, "errno": error.errno}
+                self.results[step] = {"error": error.strerror or str(error), "errno": error.errno or 0}
                 self.undo.pop(step, lambda: None)()
 
 

@@ -85,8 +85,12 @@ class Commands:
         """Return every command that was executed."""
         return [command for command in self._by_tag.values() if command.error is None and command.started_at]
 
-    def spawn(self, specs: list[tuple[CommandSpec, int]], owner: object, reply: Reply) -> Iterator[None]:
-        """Fork all of `specs` (with the descriptor of each one's node) up to their gates, then tell who they are."""
+    def spawn(self, specs: list[tuple[CommandSpec, int, int | None]], owner: object, reply: Reply) -> Iterator[None]:
+        """Fork all of `specs` up to their gates, then tell who they are.
+
+        Args:
+            specs: each with the descriptor of its node, and one that becomes its standard input, if that is no file.
+        """
         results: list[dict[str, Any]] = [{} for _ in specs]
         waiting = len(specs)
 
@@ -97,9 +101,9 @@ class Commands:
             if waiting == 0:
                 reply({"results": results})
 
-        for number, (spec, netns_fd) in enumerate(specs):
+        for number, (spec, netns_fd, stdin_fd) in enumerate(specs):
             try:
-                command = self._fork(spec, netns_fd, owner)
+                command = self._fork(spec, netns_fd, owner, stdin_fd)
             except OSError as error:
                 command = Command(spec, 0, None, owner, error={"errno": error.errno, "what": "process"})
             if command.error is not None or command.outer_pid:
@@ -110,7 +114,7 @@ class Commands:
         if not specs:
             reply({"results": []})
 
-    def _fork(self, spec: CommandSpec, netns_fd: int, owner: object) -> Command:
+    def _fork(self, spec: CommandSpec, netns_fd: int, owner: object, stdin_fd: int | None) -> Command:
         if spec.tag in self._by_tag:
             return Command(spec, 0, None, owner, error={"errno": 0, "what": f"tag {spec.tag}: used before"})
         ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_STREAM | socket.SOCK_CLOEXEC)
@@ -121,7 +125,7 @@ class Commands:
             theirs.close()
             raise
         if pid == 0:
-            run_child(spec, netns_fd, theirs, self._around)
+            run_child(spec, netns_fd, theirs, self._around, stdin_fd)
         theirs.close()
         ours.setblocking(False)
         command = self._by_tag[spec.tag] = self._by_pid[pid] = Command(spec, pid, ours, owner)

@@ -193,22 +193,59 @@ class Server:
         specs = [CommandSpec(**command) for command in message["commands"]]
 
         def job() -> Iterator[None]:
-            known: list[tuple[CommandSpec, int]] = []
+            known: list[tuple[CommandSpec, int, int | None]] = []
             failed: dict[int, Message] = {}
             for number, spec in enumerate(specs):
                 try:
-                    known.append((spec, self._network.node_fd(spec.node)))
+                    known.append(self._connect_wire(spec) if spec.wire else (spec, self._network.node_fd(spec.node), None))
                 except StepError as error:
                     failed[number] = {"errno": 0, "what": str(error)}
+                except OSError as error:
+                    failed[number] = {"errno": error.errno, "what": f"the namespace of user-space links: {error.strerror}"}
 
             def reply(answer: Message) -> None:
                 results = iter(answer["results"])
                 merged = [failed[number] if number in failed else next(results) for number in range(len(specs))]
                 client.send({"id": message.get("id"), "ok": {"results": merged}})
 
-            yield from self._commands.spawn(known, client, reply)
+            try:
+                yield from self._commands.spawn(known, client, reply)
+            finally:
+                for _, _, stdin_fd in known:
+                    if stdin_fd is not None:
+                        os.close(stdin_fd)
 
         self._loop.do(job())
+
+    def _connect_wire(self, spec: CommandSpec) -> tuple[CommandSpec, int, int]:
+        """Prepare the conversation with a wire process that is about to be started."""
+        wire = self._network.userspace.wire()
+        ours, theirs = wire.connect()
+
+        def hear() -> None:
+            if not wire.hear():
+                self._loop.unwatch(ours.fileno())
+                wire.end()
+
+        wire.on_overload = self._tell_overloaded
+        self._loop.watch(ours.fileno(), hear)
+        return spec, wire.fd, theirs.detach()
+
+    def _tell_overloaded(self, far_ends: list[int]) -> None:
+        # Not at once: this may be heard while an answer is being waited for.
+        def tell() -> None:
+            ends = self._network.overloaded(far_ends)
+            for client in list(self._clients):
+                if client.watching:
+                    client.send({"event": "overloaded", "ends": ends})
+
+        self._loop.call_later(0.0, tell)
+
+    def _op_wire_ready(self, client: Client, message: Message) -> None:
+        self._network.userspace.wire().when_ready(self._replier(client, message))
+
+    def _op_link_counters(self, client: Client, message: Message) -> None:
+        self._replier(client, message)({"ends": self._network.link_counters()})
 
     def _op_go(self, client: Client, message: Message) -> None:
         self._commands.go(message["tags"], self._replier(client, message))
