@@ -24,10 +24,9 @@ BATCH = 64
 SECOND = 1_000_000_000
 TP_STATUS_USER, TP_STATUS_COPY, TP_STATUS_LOSING = 0x1, 0x2, 0x4
 TP_STATUS_VLAN_VALID, TP_STATUS_VLAN_TPID_VALID = 0x10, 0x40
-_HEADER = struct.Struct("=IIIHHIIHH")  # struct tpacket2_hdr: status, len, snaplen, mac, net, sec, nsec, vlan_tci, vlan_tpid
+_HEADER = struct.Struct("=IIHHIIHH")  # struct tpacket2_hdr behind its status: len, snaplen, mac, net, sec, nsec, vlan_tci, vlan_tpid
 _FROM_AT = 32  # where the struct sockaddr_ll stands
 _IFINDEX_AT = _FROM_AT + 4
-_status = struct.Struct("=I")
 _LONGEST = 65_600
 
 
@@ -101,6 +100,9 @@ class PythonEngine(Engine):
 
     def __init__(self, frames: FrameSocket, most_frames: int) -> None:
         self._frames = frames
+        # Words, because a status must be written at once: `pack_into` clears first and writes then, and in between the kernel may have
+        # put the next frame there.
+        self._words = memoryview(frames.ring).cast("I")
         self._most = most_frames
         self._ways: dict[int, _Way] = {}
         self._heap: list[tuple[int, int, _Way]] = []
@@ -175,18 +177,19 @@ class PythonEngine(Engine):
         way.scheduled = at
 
     def _receive(self) -> int:
-        ring, size = self._frames.ring, self._frames.slot_bytes
+        ring, size, words = self._frames.ring, self._frames.slot_bytes, self._words
         offset = time.monotonic_ns() - time.time_ns()
         for count in range(BATCH):
             at = self._at * size
-            status, _, length, mac, _, seconds, nanoseconds, tci, tpid = _HEADER.unpack_from(ring, at)
+            status = words[at >> 2]
             if not status & TP_STATUS_USER:
                 return count
-            way = self._ways.get(_status.unpack_from(ring, at + _IFINDEX_AT)[0])
+            _, length, mac, _, seconds, nanoseconds, tci, tpid = _HEADER.unpack_from(ring, at + 4)
+            way = self._ways.get(words[at + _IFINDEX_AT >> 2])
             frame = ring[at + mac : at + mac + length]
             if status & ~TP_STATUS_USER:
                 frame = self._special(way, frame, status, tci, tpid)
-            _status.pack_into(ring, at, 0)
+            words[at >> 2] = 0
             self._at = (self._at + 1) % self._frames.slots
             if way is not None:
                 self._take_in(way, seconds * SECOND + nanoseconds + offset, frame)
