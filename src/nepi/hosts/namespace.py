@@ -367,6 +367,7 @@ class NamespaceSession:
         return dict(self._processes)
 
     async def _step(self, do: str, what: str, place: str, *, forget: int | None = None, **fields: Any) -> Message:
+        await self.wire.settled()
         asked = _Asked({"do": do, "place": place, **fields}, what, place, forget=[forget] if forget else [])
         return await self._steps.add(asked)
 

@@ -91,7 +91,7 @@ class WireProcess:
         seed: as given; `wire.json` in the run's folder has it.
         engine: "python", "compiled", or "" for the best that there is (or what $NEPI_WIRE says).
         says: what the process said of itself ("engine", "punctual").
-        lost: done, with the reason, when the process has ended without being asked to.
+        lost: done, with the reason, when the process has ended without being asked to; another one when it is started anew.
     """
 
     def __init__(self, session: NamespaceSession, seed: int) -> None:
@@ -130,9 +130,17 @@ class WireProcess:
         Raises:
             ConnectError: it cannot be started.
         """
-        if self._start is None:
+        if self._start is None or (self._process is not None and self._process.exit is not None):
+            if self.lost.done():
+                self.lost = asyncio.get_running_loop().create_future()
+            self._process = None
             self._start = asyncio.get_running_loop().create_task(self._open())
         await asyncio.shield(self._start)
+
+    async def settled(self) -> None:
+        """Wait until it is ready if it is being started: what concerns a link goes after the request that makes it."""
+        if self._start is not None and not self._start.done():
+            await asyncio.wait([self._start])
 
     async def _open(self) -> None:
         if self.engine not in ENGINES:

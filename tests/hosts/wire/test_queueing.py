@@ -20,11 +20,12 @@ def flows_of(out: list[tuple[int, bytes]]) -> Counter[int]:
 
 def offer(one: Any, *, frames: int, every_ns: int, ecn: int = 0) -> list[tuple[int, bytes]]:
     """Let frames of one flow arrive evenly; return what was delivered."""
-    out = []
+    out: list[tuple[int, bytes]] = []
     for number in range(frames):
         out += one.due(number * every_ns)
         one.arrive(number * every_ns, ipv4(size=1216, ecn=ecn))
-    return out + one.due(1 << 60)
+    out += one.due(1 << 60)
+    return out
 
 
 @both
