@@ -5,8 +5,9 @@ from __future__ import annotations
 import shutil
 import sys
 import tempfile
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass
-from typing import TYPE_CHECKING, Annotated, Final
+from typing import TYPE_CHECKING, Annotated, Any, Final
 
 import typer
 
@@ -22,7 +23,7 @@ QDISCS: Final = {
     "htb": "limits the rate of links, with classes",
     "netem": "delay, loss, duplication and the like of links",
 }
-LINKS: Final = {"veth": "links", "bridge": "switches", "tap": "user-space links and simulations", "vxlan": "links between machines"}
+LINKS: Final = {"veth": "links", "bridge": "switches", "tap": "simulations", "vxlan": "links between machines"}
 LOW_FREE: Final = 1 << 30
 LOW_NODES: Final = 1000
 
@@ -99,10 +100,23 @@ def namespace_checks(facts: NamespaceFacts) -> list[Check]:
     )
     checks += [_link_check(kind, use, kind in facts.links) for kind, use in LINKS.items()]
     checks += [_qdisc_check(kind, use, kind in facts.qdiscs) for kind, use in QDISCS.items()]
+    checks.append(userspace_check(facts.userspace_links))
     enough = facts.most_nodes >= LOW_NODES
     mend = "" if enough else 'echo "$USER hard nofile 65536" | sudo tee /etc/security/limits.d/nepi.conf, then log in anew'
     checks.append(Check("open files", "ok" if enough else "lacking", f"limit {facts.nofile[1]}, for {facts.most_nodes} nodes a run", mend))
     return checks
+
+
+def userspace_check(found: Mapping[str, Any]) -> Check:
+    """Judge the links that a process of the run makes where the kernel has no netem: there, how fast, compiled or not."""
+    name = "user-space link"
+    if not found["available"]:
+        return Check(name, "lacking", found["why"], "run as root, or allow user namespaces")
+    bits = found["packets_per_s"] * found["frame_bytes"] * 8
+    how = "compiled" if found["compiled"] else "in Python, not compiled"
+    most = f"up to {found['packets_per_s']:,} packets/s of {found['frame_bytes']} bytes ({bits / 1e9:.2g} Gbit/s) on a core of its own"
+    mend = "" if found["compiled"] else "sudo apt install gcc libc6-dev, then pip install --force-reinstall --no-deps nepi"
+    return Check(name, "ok" if found["compiled"] else "lacking", f"{how}, {most}", mend)
 
 
 def allow_namespaces(facts: NamespaceFacts) -> str:

@@ -7,7 +7,7 @@ import os
 import subprocess
 import sys
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -16,7 +16,7 @@ from nepi.hosts.namespace_host import missing_tools
 
 PROBE = Path(__file__).parent / "agent" / "probe.py"
 PROBE_DEADLINE_S = 20.0
-FORMAT = 1
+FORMAT = 2
 # Which Debian package has a tool, for those that no type of application declares (those say it themselves).
 PACKAGES = {"ip": "iproute2", "tc": "iproute2", "nsenter": "util-linux", "ping": "iputils-ping"}
 
@@ -37,6 +37,8 @@ class NamespaceFacts:
         nofile: soft and hard limit of open files.
         settings: /proc/sys values that matter, by path; None where the kernel has no such setting.
         missing: tools that were asked for and are not installed.
+        userspace_links: "available"; if so "compiled", and "packets_per_s" of "frame_bytes" that the process which moves their frames
+            can do with a core of its own; else "why".
     """
 
     kernel: str
@@ -50,6 +52,7 @@ class NamespaceFacts:
     nofile: tuple[int, int]
     settings: dict[str, str | None]
     missing: tuple[str, ...] = ()
+    userspace_links: dict[str, Any] = field(default_factory=lambda: {"available": False, "why": "not tried"})
 
     @property
     def most_nodes(self) -> int:
@@ -76,8 +79,15 @@ class NamespaceFacts:
             found.append("The kernel has no TBF queue: links cannot limit their rate; use a kernel with CONFIG_NET_SCH_TBF.")
         if "netem" not in self.qdiscs:
             found.append(
-                "The kernel has no netem queue: delay, loss and the like are not to be had from it; "
-                "load it (`sudo modprobe sch_netem`) or use a kernel with CONFIG_NET_SCH_NETEM."
+                "The kernel has no netem queue: delay, loss and the like are done by a process of the run instead (see user-space links); "
+                "load it (`sudo modprobe sch_netem`) or use a kernel with CONFIG_NET_SCH_NETEM for more packets a second."
+            )
+        if not self.userspace_links["available"]:
+            found.append(f"Links cannot be made in user space: {self.userspace_links['why']}.")
+        elif not self.userspace_links["compiled"]:
+            found.append(
+                "The user-space link was not compiled, and moves fewer packets: install a C compiler "
+                "(`sudo apt install gcc libc6-dev`), then nepi again (`pip install --force-reinstall --no-deps nepi`)."
             )
         if "bridge" not in self.links:
             found.append("The kernel has no bridges: switches cannot be made; `sudo modprobe bridge` or use a kernel with CONFIG_BRIDGE.")

@@ -26,7 +26,7 @@ import resource
 import struct
 from typing import Any
 
-from . import namespaces, queues, requests
+from . import ceiling, namespaces, queues, requests
 from .netlink import NLM_F_CREATE, NLM_F_EXCL, NetlinkSocket, Request, nested, number, text
 
 TUNSETIFF = 0x400454CA
@@ -57,9 +57,11 @@ def probe() -> dict[str, Any]:
         "own_proc": False,
         "qdiscs": [],
         "links": [],
+        "userspace_links": {"available": False, "why": "namespaces cannot be made here"},
     }
     try:
         found["rootless"] = _enter()
+        found["userspace_links"] = ceiling.measure()  # before `_own_proc`, which hides the caller's own entry in /proc
         found["own_proc"] = _own_proc()
         _try_all(found)
     except OSError as error:

@@ -27,6 +27,7 @@ def _kernel(_boot: str) -> dict[str, Any]:
         "bridge_ports": BRIDGE_PORTS,
         "nodes": facts.most_nodes,
         "rootless": facts.rootless,
+        "userspace_links": facts.userspace_links,
         **_neighbour_table(facts),
     }
 
