@@ -67,6 +67,7 @@ def show_outcome(one: Outcome) -> None:
     count = f"{summary['resources']} resource{'' if summary['resources'] == 1 else 's'}"
     why = f": {summary['abort_reason']}" if summary["abort_reason"] else ""
     note(f"{one.name}: {summary['outcome']}, {count}{why}")
+    _show_marks(summary.get("marks") or [])
     _show_measured(summary)
     _show_pairs("Failed", summary["failed"])
     _show_pairs("Left behind", summary["left_behind"])
@@ -76,6 +77,13 @@ def show_outcome(one: Outcome) -> None:
         note(f"Left up. Look into it with: nepi shell {one.name} NODE\nGive it back with:      nepi release {one.name}")
     note(f"Run's folder: {one.run_dir}")
     _warn_of_size(one)
+
+
+def _show_marks(marks: list[dict[str, str]]) -> None:
+    if marks:
+        rows = [(mark["resource"], mark["what"]) for mark in marks]
+        note()
+        print_table(("resource", ""), rows, title="To be known of this run", file=sys.stderr)
 
 
 def _show_measured(summary: dict[str, Any]) -> None:

@@ -59,6 +59,7 @@ def summarize(ec: ExperimentController) -> dict[str, Any]:
         "left_behind": {_name(ec, guid): reason for guid, reason in left.items()},
         "results": {rm.name: result for rm in managers if (result := result_record(rm)) is not None},
         "measured": [dict(resource=rm.name, **row) for rm in managers for row in measured_rows(rm)],
+        "marks": [{"resource": rm.name, "what": what} for rm in managers for what in marks(rm)],
         "not_released": [rm.name for rm in managers if rm.state != ResourceState.RELEASED],
     }
 
@@ -73,6 +74,12 @@ def measured_rows(manager: ResourceManager) -> list[dict[str, str]]:
     """Return the rows that a resource adds to the table of what was measured against what was asked."""
     measured = getattr(manager, "measured", None)
     return [{"what": what, "asked": asked, "measured": value} for what, asked, value in (measured() if callable(measured) else [])]
+
+
+def marks(manager: ResourceManager) -> list[str]:
+    """Return what a reader of the results must know of a resource: it says so by `warnings_of_run()`."""
+    warnings = getattr(manager, "warnings_of_run", None)
+    return list(warnings()) if callable(warnings) else []
 
 
 def _name(ec: ExperimentController, guid: int) -> str:

@@ -70,6 +70,18 @@ class Cabled(NamespaceResource):
         asked = self.ec.resource(end.owner).get("mtu") if end.owner != self.guid else None
         return asked or self.get("mtu") or DEFAULT_MTU
 
+    def warnings_of_run(self) -> list[str]:
+        """Return what a reader of the run's results must know: that more was sent than its frames could be moved, for one."""
+        run, cable = self.run, self.cable
+        if run is None or cable is None:
+            return []
+        found = []
+        for side, other in ((0, 1), (1, 0)):
+            overload = run.wired.overload(cable.place(side), cable.ends[side].ifname)
+            if overload is not None:
+                found.append(f"from {cable.place(side)} to {cable.place(other)}: {overload}")
+        return found
+
     async def take_away(self, run: NamespaceRun) -> None:
         """Delete the cable, unless it goes with one of its ends."""
         if self.cable is not None and not self.goes_with(*(end.node for end in self.cable.ends)):

@@ -11,6 +11,7 @@ from nepi.errors import ResourceError
 from nepi.hosts.namespace import NamespaceSession
 from nepi.model.states import ENDED, ResourceState
 from nepi.resources.netns.routing import Routing
+from nepi.resources.netns.wired import Wired
 
 if TYPE_CHECKING:
     from nepi.execution.ec import ExperimentController
@@ -26,11 +27,13 @@ class NamespaceRun:
     Attributes:
         session: the agent's.
         routing: the planned routes of nodes.
+        wired: its links in user space.
     """
 
     def __init__(self, ec: ExperimentController, session: NamespaceSession) -> None:
         self.session = session
         self.routing = Routing(session)
+        self.wired = Wired(session)
         self._ec = weakref.ref(ec)
         self._members: dict[int, weakref.ref[ResourceManager]] = {}
         self._staying: list[weakref.ref[ResourceManager]] = []
@@ -153,6 +156,7 @@ class NamespaceRun:
 
     async def close(self) -> None:
         """End the agent and everything in it."""
+        await self.wired.settle()
         await self.session.close()
 
     def detach(self) -> None:
