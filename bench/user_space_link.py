@@ -103,7 +103,7 @@ async def part(host: NamespaceHost, name: str, *arguments: object) -> str:
 # -- what is measured
 
 
-async def round_trip(session: NamespaceSession, a: NamespaceHost) -> dict[str, float]:
+async def round_trip(a: NamespaceHost) -> dict[str, float]:
     """Return ping's shortest, average and longest time, in milliseconds."""
     done = await a.run(["ping", "-n", "-q", "-c", "300", "-i", "0.01", "10.0.0.2"])
     found = re.search(r"= ([\d.]+)/([\d.]+)/([\d.]+)/", done.stdout.decode())
@@ -118,7 +118,7 @@ async def stamps(a: NamespaceHost, b: NamespaceHost, folder: Path, seconds: floa
     await b.wait_listening(PORT, protocol="udp", process=taker)
     await part(a, "send_paced", "10.0.0.2", PACED_PER_S, seconds, size)
     await taker.wait()
-    return list(struct.iter_unpack("=qq", path.read_bytes()))  # noqa: ASYNC240
+    return list(struct.iter_unpack("=qq", path.read_bytes()))
 
 
 async def added(a: NamespaceHost, b: NamespaceHost, folder: Path, seconds: float, size: int, delay_s: float) -> dict[str, float]:
@@ -203,7 +203,7 @@ async def measure(engine: str, folder: Path, *, rootless: bool, seconds: float) 
             figures: dict[str, Any] = {"engine": engine, "rootless": rootless, **session.wire.says}
             if not is_veth:
                 await asyncio.gather(*(session.shape(place, "eth0", Shape(delay_s=DELAY_S)) for place in ("a", "b")))
-            figures |= await round_trip(session, a)
+            figures |= await round_trip(a)
             for size in SIZES:
                 figures |= await added(a, b, folder, seconds, size, delay_s)
             if not is_veth:
