@@ -10,10 +10,8 @@ from pyroute2.netlink.rtnl.ifaddrmsg import ifaddrmsg
 from pyroute2.netlink.rtnl.ifinfmsg import ifinfmsg
 from pyroute2.netlink.rtnl.ndmsg import ndmsg
 from pyroute2.netlink.rtnl.rtmsg import rtmsg
-from pyroute2.netlink.rtnl.tcmsg import tcmsg
 
-from nepi.hosts.agent import netlink, queues, requests
-from nepi.hosts.agent.netlink import Request
+from nepi.hosts.agent import netlink, requests
 
 
 def encoded(message: Any, fields: dict[str, Any], attributes: list[tuple[str, Any]]) -> bytes:
@@ -22,12 +20,6 @@ def encoded(message: Any, fields: dict[str, Any], attributes: list[tuple[str, An
     message["attrs"] = attributes
     message.encode()
     return bytes(message.data[16:])
-
-
-def decoded(kind: Any, request: Request) -> Any:
-    message = kind(netlink.frame(request, 1))
-    message.decode()
-    return message
 
 
 def without_nested_flags(body: bytes) -> bytes:
@@ -108,36 +100,6 @@ def test_permanent_neighbour_is_encoded_as_pyroute2_does() -> None:
     attributes = [("NDA_DST", "10.0.0.2"), ("NDA_LLADDR", "02:00:00:00:00:02")]
     theirs = encoded(ndmsg(), {"family": 2, "ifindex": 4, "state": 0x80}, attributes)
     assert requests.neighbour(4, "10.0.0.2", "02:00:00:00:00:02").body == theirs
-
-
-def test_rate_alone_is_a_token_bucket() -> None:
-    message = decoded(tcmsg, queues.queue(7, queues.Shape(rate_bps=10e6, queue_packets=100), 1514))
-    parms = message.get_attr("TCA_OPTIONS").get_attr("TCA_TBF_PARMS")
-    assert (message.get_attr("TCA_KIND"), message["index"], message["parent"]) == ("tbf", 7, 0xFFFFFFFF)
-    assert (parms["rate"], parms["limit"], parms["buffer"]) == (1_250_000, 151_400, int(3028 / 1_250_000 * 1e9 / 64))
-
-
-def test_everything_else_is_netem_with_its_rate() -> None:
-    shape = queues.Shape(
-        rate_bps=10e6, delay_s=0.01, jitter_s=0.001, loss=0.01, duplicate=0.02, reorder=0.25, corrupt=0.03, queue_packets=1000
-    )
-    options = decoded(tcmsg, queues.queue(7, shape, 1514)).get_attr("TCA_OPTIONS")
-    whole = 2**32 - 1
-    fields = {name: options[name] for name in ("delay", "jitter", "loss", "duplicate", "gap")}
-    assert fields == {"delay": 156_250, "jitter": 15_625, "loss": round(0.01 * whole), "duplicate": round(0.02 * whole), "gap": 1}
-    assert options.get_attr("TCA_NETEM_RATE")["rate"] == 1_250_000
-    assert options.get_attr("TCA_NETEM_REORDER")["prob_reorder"] == round(0.25 * whole)
-    assert options.get_attr("TCA_NETEM_CORRUPT")["prob_corrupt"] == round(0.03 * whole)
-    assert options["limit"] >= 1000 + 10e6 * 0.011 / 8 / 1514
-
-
-def test_nothing_asked_for_removes_the_queue() -> None:
-    assert queues.queue(7, queues.Shape(), 1514) == queues.queue(7, None, 1514) == queues.remove(7)
-
-
-def test_rates_above_32_bits_keep_their_value() -> None:
-    body = queues.tbf(7, queues.Shape(rate_bps=100e9), 1514).body
-    assert struct.pack("=Q", 12_500_000_000) in body
 
 
 @pytest.mark.parametrize("wrong", ["10.0.0", "10.0.0.1/33", "fd00::/129", "a.b.c.d", "10.0.0.1/x"])

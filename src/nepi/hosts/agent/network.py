@@ -37,7 +37,7 @@ class Interface:
         far: of a user-space link, the index of the interface that the wire process has behind this one; else 0.
     """
 
-    __slots__ = ("far", "ifname", "index", "mtu", "peer", "place", "shape")
+    __slots__ = ("far", "ifname", "index", "mtu", "peer", "place", "shape", "stages")
 
     def __init__(self, ifname: str, index: int, place: str, mtu: int = DEFAULT_MTU) -> None:
         self.ifname = ifname
@@ -46,6 +46,7 @@ class Interface:
         self.mtu = mtu
         self.far = 0
         self.shape: queues.Shape | None = None
+        self.stages: queues.Stages | None = ()
         self.peer: Interface | None = None
 
 
@@ -347,20 +348,20 @@ class Network:
         new = base._replace(**step["shape"]) if step["shape"] is not None else None
         if interface.far:
             return self._shape_userspace(interface, new, number, batch)
-        request = queues.queue(interface.index, new, interface.mtu + ETHERNET_HEADER)
-        if request.kind == queues.RTM_DELQDISC:
+        wanted = queues.stages(new, interface.mtu + ETHERNET_HEADER)
+        if not wanted:
             new = None
-            if old is None:
-                return {}
-        elif old is not None and new is not None and old.needs_netem != new.needs_netem:
-            batch.plan.add(place.socket, (place.fd,), queues.remove(interface.index), number)
-        interface.shape = new
+        messages = queues.changes(interface.index, interface.stages, wanted)
+        if not messages:
+            return {"shape": new._asdict() if new else None}
+        interface.shape, interface.stages = new, wanted
 
         def undo() -> None:
-            interface.shape = old
+            interface.shape, interface.stages = old, None
 
         batch.undo[number] = undo
-        batch.plan.add(place.socket, (place.fd,), request, number)
+        for request in messages:
+            batch.plan.add(place.socket, (place.fd,), request, number)
         if new is not None and old is None:
             for end in (interface, interface.peer):
                 if end is not None and (other := self.places.get(end.place)) is not None:

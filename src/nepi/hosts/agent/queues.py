@@ -1,6 +1,6 @@
-"""Queueing disciplines as rtnetlink requests: TBF for a rate, netem for delay, loss and the like. Pure functions.
+"""What a link's end does to frames, and the queueing disciplines that do it, as rtnetlink requests. Pure functions.
 
-Sources: tc-tbf(8), tc-netem(8), linux/pkt_sched.h.
+How they are put together, and why so, is in docs/design/links.md.
 """
 
 from __future__ import annotations
@@ -8,6 +8,7 @@ from __future__ import annotations
 import struct
 from typing import NamedTuple
 
+from . import disciplines
 from .netlink import NLM_F_CREATE, NLM_F_REPLACE, Request, attribute, text
 
 RTM_NEWQDISC, RTM_DELQDISC = 36, 37
@@ -15,19 +16,16 @@ TC_H_ROOT = 0xFFFFFFFF
 HANDLE = 0x10000  # "1:"
 TC_H_INGRESS = 0xFFFFFFF1
 TCA_KIND, TCA_OPTIONS = 1, 2
-TCA_HTB_INIT, TCA_RED_PARMS, TCA_RED_STAB = 2, 1, 2
-TCA_TBF_PARMS, TCA_TBF_RATE64, TCA_TBF_BURST = 1, 4, 6
-TCA_NETEM_REORDER, TCA_NETEM_CORRUPT, TCA_NETEM_RATE, TCA_NETEM_RATE64 = 3, 4, 6, 8
-TCA_NETEM_LATENCY64, TCA_NETEM_JITTER64 = 10, 11
-LINKLAYER_ETHERNET = 1
-NS_PER_TICK = 64
 DEFAULT_QUEUE_S = 0.1
+SMALLEST_QUEUE = 32
+FQ_CODEL_QUEUE = 10_240
+ON_THE_WAY = 500_000
+"""Frames that netem delays at most at once."""
 DISTRIBUTIONS = ("uniform", "normal", "pareto", "paretonormal")
 DISCIPLINES = ("fifo", "fq_codel", "red")
 
 _TCMSG = struct.Struct("=BxxxiIII")
-_RATESPEC = struct.Struct("=BBHhHI")
-_MAX32 = 0xFFFFFFFF
+_KINDS = ("tbf", "netem", "pfifo", "fq_codel", "red")
 
 
 class Shape(NamedTuple):
@@ -66,31 +64,27 @@ class Shape(NamedTuple):
         """Whether something else than a rate is asked for."""
         return any((self.delay_s, self.jitter_s, self.loss, self.duplicate, self.reorder, self.corrupt, self.bursts))
 
-
-def _tc(index: int, kind: str, options: bytes) -> Request:
-    body = _TCMSG.pack(0, index, HANDLE, TC_H_ROOT, 0) + text(TCA_KIND, kind) + attribute(TCA_OPTIONS, options)
-    return Request(RTM_NEWQDISC, NLM_F_CREATE | NLM_F_REPLACE, body)
-
-
-def plain(index: int, kind: str) -> Request:
-    """Set a root (or ingress) queueing discipline with its defaults, as `probe` does to see whether the kernel has it."""
-    options = b""
-    if kind == "htb":
-        # struct tc_htb_glob: version 3, rate to quantum 10, no default class.
-        options = attribute(TCA_HTB_INIT, struct.pack("=IIIII", 3, 10, 0, 0, 0))
-    elif kind == "prio":
-        options = struct.pack("=i16B", 3, *(1, 2, 2, 2, 1, 2, 0, 0, 1, 1, 1, 1, 1, 1, 1, 1))
-    elif kind == "red":
-        # struct tc_red_qopt: limit, thresholds, and the three logarithms; then a table of 256 bytes.
-        options = attribute(TCA_RED_PARMS, struct.pack("=IIIBBBB", 60000, 5000, 15000, 9, 16, 10, 0)) + attribute(TCA_RED_STAB, bytes(256))
-    handle, parent = (TC_H_INGRESS & 0xFFFF0000, TC_H_INGRESS) if kind == "ingress" else (HANDLE, TC_H_ROOT)
-    body = _TCMSG.pack(0, index, handle, parent, 0) + text(TCA_KIND, kind)
-    return Request(RTM_NEWQDISC, NLM_F_CREATE | NLM_F_REPLACE, body + (attribute(TCA_OPTIONS, options) if options else b""))
+    @property
+    def is_fifo(self) -> bool:
+        """Whether frames wait in the order in which they came."""
+        return self.discipline in (None, "fifo")
 
 
-def remove(index: int) -> Request:
-    """Take the root queueing discipline away; ENOENT when there is none."""
-    return Request(RTM_DELQDISC, 0, _TCMSG.pack(0, index, 0, TC_H_ROOT, 0))
+class Stage(NamedTuple):
+    """One queueing discipline of an interface; the next one hangs below it.
+
+    Attributes:
+        kind: "netem", "tbf", ...
+        options: as bytes.
+        table: whether a table of jitter is among them.
+    """
+
+    kind: str
+    options: bytes
+    table: bool = False
+
+
+Stages = tuple[Stage, ...]
 
 
 def burst_bytes(shape: Shape, frame_bytes: int) -> int:
@@ -101,77 +95,143 @@ def burst_bytes(shape: Shape, frame_bytes: int) -> int:
 
 
 def queue_packets(shape: Shape, frame_bytes: int) -> int:
-    """Return the frames that may wait; netem also holds those that are on their way."""
-    waiting = shape.queue_packets
-    if waiting is None:
-        waiting = max(int((shape.rate_bps or 0) * DEFAULT_QUEUE_S / 8 / frame_bytes), 32 if shape.rate_bps else 1000)
-    if not shape.delay_s:
-        return waiting
-    if shape.rate_bps is None:
-        return max(waiting, 100_000)
-    return waiting + int(shape.rate_bps * (shape.delay_s + (shape.jitter_s or 0)) / 8 / 64)
+    """Return the frames that may wait."""
+    if shape.queue_packets is not None:
+        return shape.queue_packets
+    if shape.discipline == "fq_codel":
+        return FQ_CODEL_QUEUE
+    return max(int((shape.rate_bps or 0) * DEFAULT_QUEUE_S / 8 / frame_bytes), SMALLEST_QUEUE)
 
 
-def tbf(index: int, shape: Shape, frame_bytes: int) -> Request:
-    """Limit the rate only.
+def stages(shape: Shape | None, frame_bytes: int) -> Stages:
+    """Return what makes an interface behave as `shape` says, from the root downwards.
 
     Args:
         frame_bytes: the longest frame of the interface, header included.
     """
-    assert shape.rate_bps is not None
-    rate = max(int(shape.rate_bps / 8), 1)
-    burst = burst_bytes(shape, frame_bytes)
-    limit = queue_packets(shape, frame_bytes) * frame_bytes
-    ratespec = _RATESPEC.pack(0, LINKLAYER_ETHERNET, 0, 0, 0, min(rate, _MAX32))
-    ticks = min(int(burst * 1_000_000_000 / rate / NS_PER_TICK), _MAX32)
-    parms = ratespec + _RATESPEC.pack(0, 0, 0, 0, 0, 0) + struct.pack("=III", limit, ticks, 0)
-    options = attribute(TCA_TBF_PARMS, parms) + attribute(TCA_TBF_BURST, struct.pack("=I", burst))
-    if rate > _MAX32:
-        options += attribute(TCA_TBF_RATE64, struct.pack("=Q", rate))
-    return _tc(index, "tbf", options)
-
-
-def _probability(value: float | None) -> int:
-    return min(round((value or 0) * _MAX32), _MAX32)
-
-
-def _ticks(seconds: float | None) -> int:
-    return min(round((seconds or 0) * 1e9 / NS_PER_TICK), _MAX32)
-
-
-def netem(index: int, shape: Shape, frame_bytes: int) -> Request:
-    """Delay, lose, duplicate, reorder, corrupt, and limit the rate."""
-    gap = 1 if shape.reorder else 0
-    parts = [
-        struct.pack(
-            "=IIIIII",
-            _ticks(shape.delay_s),
-            queue_packets(shape, frame_bytes),
-            _probability(shape.loss),
-            gap,
-            _probability(shape.duplicate),
-            _ticks(shape.jitter_s),
-        )
-    ]
+    if shape is None:
+        return ()
+    if not shape.needs_netem:
+        return () if shape.rate_bps is None else _bucket(shape, frame_bytes)
+    if shape.rate_bps is None:
+        return (_netem(shape, ON_THE_WAY, 0),)
+    waiting, bytes_per_s = queue_packets(shape, frame_bytes), max(int(shape.rate_bps / 8), 1)
     if shape.reorder:
-        # netem's figure is that of the packets that overtake: they leave at once, the others wait.
-        parts.append(attribute(TCA_NETEM_REORDER, struct.pack("=II", _probability(shape.reorder), 0)))
-    if shape.corrupt:
-        parts.append(attribute(TCA_NETEM_CORRUPT, struct.pack("=II", _probability(shape.corrupt), 0)))
-    if shape.rate_bps is not None:
-        rate = max(int(shape.rate_bps / 8), 1)
-        if rate > _MAX32:
-            parts.append(attribute(TCA_NETEM_RATE64, struct.pack("=Q", rate)))
-        parts.append(attribute(TCA_NETEM_RATE, struct.pack("=IiIi", min(rate, _MAX32), 0, 0, 0)))
-    if shape.delay_s:
-        parts.append(attribute(TCA_NETEM_LATENCY64, struct.pack("=q", round(shape.delay_s * 1e9))))
-    if shape.jitter_s:
-        parts.append(attribute(TCA_NETEM_JITTER64, struct.pack("=q", round(shape.jitter_s * 1e9))))
-    return _tc(index, "netem", b"".join(parts))
+        # What overtakes would pass by everything that hangs below netem: the rate has to be above it.
+        on_the_way = int(bytes_per_s * ((shape.delay_s or 0) + (shape.jitter_s or 0)) / frame_bytes)
+        return (_bucket(shape, frame_bytes)[0], _netem(shape, waiting + on_the_way, 0))
+    if not shape.is_fifo or shape.burst_bytes is not None or (shape.duplicate and shape.delay_s):
+        return (_netem(shape, ON_THE_WAY, disciplines.AT_ONCE), *_bucket(shape, frame_bytes))
+    # netem's own rate takes for each frame the time that sending it takes. The frame that is being sent counts as one of its queue.
+    if not shape.delay_s:
+        return (_netem(shape, waiting + 1, bytes_per_s),)
+    rate = Stage("netem", disciplines.netem(limit_packets=waiting + 1, bytes_per_s=bytes_per_s))
+    return (_netem(shape, ON_THE_WAY, disciplines.AT_ONCE), rate)
 
 
-def queue(index: int, shape: Shape | None, frame_bytes: int) -> Request:
-    """Return the request that makes the interface behave as `shape` says."""
-    if shape is None or (shape.rate_bps is None and not shape.needs_netem):
-        return remove(index)
-    return netem(index, shape, frame_bytes) if shape.needs_netem else tbf(index, shape, frame_bytes)
+def _netem(shape: Shape, limit_packets: int, bytes_per_s: int) -> Stage:
+    table = bool(shape.jitter_s) and shape.distribution not in (None, "uniform")
+    options = disciplines.netem(
+        limit_packets=limit_packets,
+        delay_s=shape.delay_s or 0,
+        jitter_s=shape.jitter_s or 0,
+        distribution=shape.distribution if table else None,
+        loss=shape.loss or 0,
+        bursts=shape.bursts,
+        duplicate=shape.duplicate or 0,
+        reorder=shape.reorder or 0,
+        corrupt=shape.corrupt or 0,
+        bytes_per_s=bytes_per_s,
+    )
+    return Stage("netem", options, table)
+
+
+def _bucket(shape: Shape, frame_bytes: int) -> Stages:
+    """Return a token bucket and its queue."""
+    assert shape.rate_bps is not None
+    waiting = queue_packets(shape, frame_bytes)
+    bucket = disciplines.tbf(rate_bps=shape.rate_bps, burst_bytes=burst_bytes(shape, frame_bytes), limit_bytes=frame_bytes)
+    if shape.discipline == "fq_codel":
+        leaf = Stage("fq_codel", disciplines.fq_codel(limit_packets=waiting, ecn=bool(shape.ecn)))
+    elif shape.discipline == "red":
+        options = disciplines.red(limit_packets=waiting, frame_bytes=frame_bytes, rate_bps=shape.rate_bps, ecn=bool(shape.ecn))
+        leaf = Stage("red", options)
+    else:
+        leaf = Stage("pfifo", disciplines.pfifo(limit_packets=waiting))
+    return Stage("tbf", bucket), leaf
+
+
+def changes(index: int, before: Stages | None, after: Stages) -> list[Request]:
+    """Return the requests that turn what an interface has into what it is to have.
+
+    A discipline that stays is changed, and what waits in it stays; one that is replaced loses it.
+
+    Args:
+        index: of the interface.
+        before: what it has; None when that is not known, because a change was refused halfway.
+    """
+    if before is None:
+        # Something that every kernel has, in place of whatever is there.
+        return [
+            _set(index, TC_H_ROOT, 0xF0 * HANDLE, Stage("pfifo", disciplines.pfifo(limit_packets=1000))),
+            *changes(index, (_UNKNOWN,), after),
+        ]
+    if not after:
+        return [remove(index)] if before else []
+    found: list[Request] = []
+    parent, replaced, bucket_changed = TC_H_ROOT, False, False
+    for position, stage in enumerate(after):
+        old = before[position] if position < len(before) and not replaced else None
+        replaced = replaced or old is None or old.kind != stage.kind
+        # A changed bucket gives its own limit to the plain queue below it.
+        if stage != old or bucket_changed:
+            if old is not None and not replaced and old.table and not stage.table:
+                # The kernel keeps the table that it has until it gets another one.
+                stage = Stage("netem", stage.options + disciplines.uniform_jitter())
+            found.append(_set(index, parent, _handle(position, stage.kind), stage))
+        bucket_changed = stage.kind == "tbf" and stage != old
+        parent = _handle(position, stage.kind) + 1
+    if len(before) > len(after) and not replaced:
+        found.append(remove(index, parent))
+    return found
+
+
+_UNKNOWN = Stage("", b"")
+
+
+def _handle(position: int, kind: str) -> int:
+    """Return a handle that says place and kind, so that another kind in the same place is a new discipline to the kernel."""
+    return (0x10 * (position + 1) + _KINDS.index(kind)) * HANDLE
+
+
+def _set(index: int, parent: int, handle: int, stage: Stage) -> Request:
+    body = _TCMSG.pack(0, index, handle, parent, 0) + text(TCA_KIND, stage.kind) + attribute(TCA_OPTIONS, stage.options)
+    return Request(RTM_NEWQDISC, NLM_F_CREATE | NLM_F_REPLACE, body)
+
+
+def remove(index: int, parent: int = TC_H_ROOT) -> Request:
+    """Take a queueing discipline away with all below it; ENOENT when there is none."""
+    return Request(RTM_DELQDISC, 0, _TCMSG.pack(0, index, 0, parent, 0))
+
+
+def trial(index: int, kind: str) -> list[Request]:
+    """Return the requests with which `probe` sees whether the kernel has a discipline: remove what there is, then set it."""
+    return [remove(index), *(changes(index, (), stages(_TRIALS[kind], 1514)) if kind in _TRIALS else [_plain(index, kind)])]
+
+
+_TRIALS = {"tbf": Shape(rate_bps=1e6), "netem": Shape(delay_s=0.001)}
+
+
+def _plain(index: int, kind: str) -> Request:
+    """Set a root (or ingress) queueing discipline with its defaults."""
+    options = b""
+    if kind == "htb":
+        # struct tc_htb_glob: version 3, rate to quantum 10, no default class.
+        options = attribute(disciplines.TCA_HTB_INIT, struct.pack("=IIIII", 3, 10, 0, 0, 0))
+    elif kind == "prio":
+        options = struct.pack("=i16B", 3, *(1, 2, 2, 2, 1, 2, 0, 0, 1, 1, 1, 1, 1, 1, 1, 1))
+    elif kind == "red":
+        options = disciplines.red(limit_packets=100, frame_bytes=1514, rate_bps=1e6, ecn=False)
+    handle, parent = (TC_H_INGRESS & 0xFFFF0000, TC_H_INGRESS) if kind == "ingress" else (HANDLE, TC_H_ROOT)
+    body = _TCMSG.pack(0, index, handle, parent, 0) + text(TCA_KIND, kind)
+    return Request(RTM_NEWQDISC, NLM_F_CREATE | NLM_F_REPLACE, body + (attribute(TCA_OPTIONS, options) if options else b""))
