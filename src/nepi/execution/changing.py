@@ -10,7 +10,7 @@ from nepi.errors import DescriptionError
 from nepi.execution.part import Part
 from nepi.execution.registry import Guid, listed
 from nepi.execution.resource import ResourceManager, seed_condition
-from nepi.execution.setting import set_checked, set_now, takes_effect
+from nepi.execution.setting import foresee, set_checked, set_now, takes_effect
 from nepi.execution.waits import WaitResult
 from nepi.model.conditions import Condition, members_of, state_named
 from nepi.model.states import ENDED, ResourceAction
@@ -48,6 +48,7 @@ class Changing(Part):
         for name, value in values.items():
             manager.get_attribute(name).converted(value)
         self._check_condition(condition)
+        foresee(manager, values)
         with self._lock:
             if self._run is None:
                 self._changes.append((manager, condition, values))  # a description only; it takes effect with the first deploy

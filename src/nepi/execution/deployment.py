@@ -34,7 +34,7 @@ def _described(manager: ResourceManager, credentials: bool) -> ResourceDescripti
         manager._rtype,
         manager.name,
         _values(manager, credentials) if own else {},
-        tuple(sorted(connections)) if len(connections) > 1 else tuple(connections),
+        manager.connections_in_order() if len(connections) > 1 else tuple(connections),
         tuple(conditions_of(manager)) if manager._own_conditions or manager._when else (),
         tuple([name for name, trace in traces.items() if trace.enabled]) if traces else (),
     )

@@ -405,6 +405,10 @@ class ResourceManager(Template):
             self.disconnect(guid)
             self._connections.remove(guid)
 
+    def connections_in_order(self) -> tuple[int, ...]:
+        """Return the guids of connected resources in the order that the description has them; subclasses to whom it matters override it."""
+        return tuple(sorted(self._connections))
+
     def connect(self, guid: int) -> Any:
         """Do what a connection takes; subclasses override it."""
 

@@ -44,6 +44,12 @@ def takes_effect(manager: ResourceManager) -> bool:
     return hasattr(manager, "apply") and ResourceState.READY <= manager.state < ResourceState.STOPPED
 
 
+def foresee(manager: ResourceManager, values: Mapping[str, Any]) -> None:
+    """Tell a resource that wants to know (it has `foresee(values)`) what is to be set later, when a condition is met."""
+    if hasattr(manager, "foresee"):
+        manager.foresee(values)
+
+
 async def set_now(ec: ExperimentController, manager: ResourceManager, values: Mapping[str, Any]) -> None:
     """Set attributes, and let the resource manager's `apply(values)` carry the change out; undone if that fails."""
     before = {name: manager.get(name) for name in values}

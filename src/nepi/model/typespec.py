@@ -14,8 +14,15 @@ from nepi.model.traces import Trace
 Role = Literal["", "node", "switch", "link", "interface", "address", "route", "application"]
 """What a type is in a topology, so that addresses can be planned for any backend."""
 
+
+class Remark(str):
+    """A sentence of a check that is no mistake but worth a warning."""
+
+    __slots__ = ()
+
+
 Check = Callable[[ResourceDescription, Sequence[ResourceDescription], Mapping[str, Any]], Iterable[str]]
-"""A pure check of one resource: itself, its connected peers, its backend's facts in; mistakes, one sentence each, out."""
+"""A pure check of one resource: itself, its connected peers, its backend's facts in; mistakes and remarks, one sentence each, out."""
 
 
 @dataclass(frozen=True, slots=True)

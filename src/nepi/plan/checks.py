@@ -10,7 +10,7 @@ from nepi.errors import BadValueError, did_you_mean
 from nepi.model.attributes import Flags, Reference
 from nepi.model.conditions import After, AllOf, AnyOf, Condition, TraceMatched, Within, members_of
 from nepi.model.experiment import ResourceDescription
-from nepi.model.typespec import TypeSpec
+from nepi.model.typespec import Remark, TypeSpec
 from nepi.plan.graph import Graph
 
 NAME_LENGTH = 64
@@ -188,4 +188,7 @@ def check_by_type(graph: Graph) -> None:
             peers = [graph.resources[peer] for peer in graph.peers(one.guid)]
             place = graph.place(one.guid)
             for sentence in check(one, peers, graph.facts.get(graph.specs[one.rtype].backend, {})):
-                graph.mistakes.append(sentence if repr(one.name) in sentence else f"{place}: {sentence}")
+                if isinstance(sentence, Remark):
+                    graph.warnings.append(str(sentence))
+                else:
+                    graph.mistakes.append(sentence if repr(one.name) in sentence else f"{place}: {sentence}")

@@ -1,7 +1,5 @@
 from __future__ import annotations
 
-from typing import Any
-
 import pytest
 
 from nepi import ResourceFactory
@@ -10,6 +8,7 @@ from nepi.execution.deployment import facts_for
 from nepi.model.experiment import ResourceDescription
 from nepi.model.typespec import TypeSpec
 from nepi.resources.netns.address import version_check
+<<<<<<< HEAD
 from nepi.resources.netns.applications import APPLICATIONS
 from nepi.resources.netns.link import link_mistakes
 
@@ -35,6 +34,9 @@ NO_NETEM = {"tbf": True, "netem": False}
 def test_what_a_link_cannot_be(values: dict[str, Any], features: dict[str, bool], begins: list[str]) -> None:
     found = list(link_mistakes(values, features))
     assert [sentence[: len(begin)] for sentence, begin in zip(found, begins, strict=True)] == begins
+=======
+from nepi.resources.netns.facts import TOOLS
+>>>>>>> 9776c9d (Links: every impairment in each direction, loss in bursts, queue disciplines, timelines from files; auto takes user space where the kernel lacks something)
 
 
 @pytest.mark.parametrize(

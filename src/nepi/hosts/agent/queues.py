@@ -77,11 +77,13 @@ class Stage(NamedTuple):
         kind: "netem", "tbf", ...
         options: as bytes.
         table: whether a table of jitter is among them.
+        duplicates: whether it makes copies of frames.
     """
 
     kind: str
     options: bytes
     table: bool = False
+    duplicates: bool = False
 
 
 Stages = tuple[Stage, ...]
@@ -143,7 +145,7 @@ def _netem(shape: Shape, limit_packets: int, bytes_per_s: int) -> Stage:
         corrupt=shape.corrupt or 0,
         bytes_per_s=bytes_per_s,
     )
-    return Stage("netem", options, table)
+    return Stage("netem", options, table, bool(shape.duplicate))
 
 
 def _bucket(shape: Shape, frame_bytes: int) -> Stages:
@@ -170,7 +172,7 @@ def changes(index: int, before: Stages | None, after: Stages) -> list[Request]:
         index: of the interface.
         before: what it has; None when that is not known, because a change was refused halfway.
     """
-    if before is None:
+    if before is None or _would_mix(before, after):
         # Something that every kernel has, in place of whatever is there.
         return [
             _set(index, TC_H_ROOT, 0xF0 * HANDLE, Stage("pfifo", disciplines.pfifo(limit_packets=1000))),
@@ -197,6 +199,12 @@ def changes(index: int, before: Stages | None, after: Stages) -> list[Request]:
 
 
 _UNKNOWN = Stage("", b"")
+
+
+def _would_mix(before: Stages, after: Stages) -> bool:
+    """Whether, on the way from one to the other, a netem that duplicates would be beside another one, which kernels refuse."""
+    there = [position for position, stage in enumerate(before) if stage.kind == "netem"]
+    return any(stage.duplicates and there not in ([], [position]) for position, stage in enumerate(after))
 
 
 def _handle(position: int, kind: str) -> int:

@@ -24,12 +24,12 @@ class CableState:
     """What a cable is to be.
 
     Attributes:
-        shape: what both ends do to what leaves by them.
+        shapes: what each end does to what leaves by it.
         up: of each end.
         mtu_bytes: of each end.
     """
 
-    shape: Shape
+    shapes: tuple[Shape, Shape] = (Shape(), Shape())
     up: tuple[bool, bool] = (True, True)
     mtu_bytes: tuple[int, int] = (1500, 1500)
 
@@ -42,14 +42,18 @@ class Cable:
         ec: for the names of places.
         ends: as planned.
         owner: guid of the resource, for the ledger.
+        userspace: whether frames are moved in user space, instead of by the kernel.
     """
 
-    def __init__(self, run: NamespaceRun, ec: ExperimentController, ends: tuple[InterfacePlan, ...], owner: int) -> None:
+    def __init__(
+        self, run: NamespaceRun, ec: ExperimentController, ends: tuple[InterfacePlan, ...], owner: int, *, userspace: bool = False
+    ) -> None:
         self.ends = ends
-        self.state = CableState(Shape())
+        self.state = CableState()
         self._run = run
         self._ec = ec
         self._owner = owner
+        self._userspace = userspace
         self._changing = asyncio.Lock()
 
     def place(self, side: int) -> str:
@@ -59,8 +63,10 @@ class Cable:
     async def make(self, wanted: CableState) -> None:
         """Make it: interfaces, addresses, neighbours, shape."""
         first, second = (self._veth_end(side, wanted) for side in (0, 1))
-        made = self._run.session.veth(first, second, owner=self._owner)
-        await (made if wanted.shape == Shape() else _all([made, *self._shaping(wanted.shape)]))
+        kind: dict[str, Any] = {"userspace": True} if self._userspace else {}
+        made = self._run.session.veth(first, second, owner=self._owner, **kind)
+        shaping = self._shaping(CableState(), wanted)
+        await (_all([made, *shaping]) if shaping else made)
         self.state = wanted
 
     async def lay_routes(self) -> None:
@@ -108,15 +114,17 @@ class Cable:
                 work.append(session.set_link(self.place(side), end.ifname, up=up, mtu=mtu))
                 if wanted.up[side] and (up or before.mtu_bytes[side] < SMALLEST_IPV6_MTU):
                     again.append(side)
-        if wanted.shape != before.shape or wanted.mtu_bytes != before.mtu_bytes:
-            work += self._shaping(wanted.shape)
+        work += self._shaping(before, wanted)
         await _all(work)
         await _all([self._restore(side, wanted.mtu_bytes[side]) for side in again])
 
-    def _shaping(self, shape: Shape) -> list[Awaitable[None]]:
-        if shape == Shape() == self.state.shape:
-            return []
-        return [self._run.session.shape(self.place(side), end.ifname, shape) for side, end in enumerate(self.ends)]
+    def _shaping(self, before: CableState, wanted: CableState) -> list[Awaitable[None]]:
+        """Shape the ends whose shape differs, or whose frames have another length, in which queues and buckets are counted."""
+        return [
+            self._run.session.shape(self.place(side), end.ifname, shape)
+            for side, (end, shape) in enumerate(zip(self.ends, wanted.shapes, strict=True))
+            if shape != before.shapes[side] or (shape != Shape() and wanted.mtu_bytes[side] != before.mtu_bytes[side])
+        ]
 
     async def _restore(self, side: int, mtu_bytes: int) -> None:
         """Give an interface again what the kernel forgets while it is down: IPv6 addresses, neighbours, routes."""

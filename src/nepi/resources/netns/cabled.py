@@ -28,7 +28,7 @@ class Cabled(NamespaceResource):
     async def deploy_cable(self) -> None:
         """Make the cable as planned."""
         run = await self.joined()
-        cable = self.cable = Cable(run, self.ec, self.ec.plan.interfaces[self.guid], self.guid)
+        cable = self.cable = Cable(run, self.ec, self.ec.plan.interfaces[self.guid], self.guid, userspace=self.is_in_userspace)
         await self.make(self._make_whole(cable))
 
     async def _make_whole(self, cable: Cable) -> None:
@@ -51,11 +51,16 @@ class Cabled(NamespaceResource):
         pulled = 0 if at_switch[0] else 1
         ups = [self._end_is_up(end, on_switch) for end, on_switch in zip(cable.ends, at_switch, strict=True)]
         ups[pulled] = ups[pulled] and self.is_plugged
-        return CableState(self.shape(), (ups[0], ups[1]), (self._mtu(cable.ends[0]), self._mtu(cable.ends[1])))
+        return CableState(self.shapes(), (ups[0], ups[1]), (self._mtu(cable.ends[0]), self._mtu(cable.ends[1])))
 
-    def shape(self) -> Shape:
-        """Return what both ends do to what leaves by them."""
-        return Shape()
+    def shapes(self) -> tuple[Shape, Shape]:
+        """Return what each end does to what leaves by it."""
+        return Shape(), Shape()
+
+    @property
+    def is_in_userspace(self) -> bool:
+        """Whether its frames are moved in user space."""
+        return False
 
     @property
     def is_plugged(self) -> bool:

@@ -23,7 +23,7 @@ def _kernel(_boot: str) -> dict[str, Any]:
     if not facts.usable:
         return {"unusable": facts.advice()[0], "features": {}}
     return {
-        "features": {name: name in facts.qdiscs for name in ("tbf", "netem")},
+        "features": {name: name in facts.qdiscs for name in ("tbf", "netem", "fq_codel", "red")},
         "bridge_ports": BRIDGE_PORTS,
         "nodes": facts.most_nodes,
         "rootless": facts.rootless,

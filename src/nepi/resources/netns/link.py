@@ -1,55 +1,75 @@
-"""netns::Link: a link between nodes, switches and interfaces, made of a veth pair."""
+"""netns::Link: a link between nodes, switches and interfaces, in the kernel or in user space."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, ClassVar
 
-from nepi.errors import ResourceError
+from nepi.errors import BadValueError, ResourceError
 from nepi.execution.attribute import Attribute, Flags
-from nepi.hosts.namespace import Shape
+from nepi.execution.trace import Trace
 from nepi.model.experiment import ResourceDescription
 from nepi.model.states import ResourceState
 from nepi.model.typespec import Check, Role
-from nepi.resources.netns.cabled import Cabled
+from nepi.resources.netns.facts import probe
+from nepi.resources.netns.impairments import BACK, Impaired
+from nepi.resources.netns.implementation import AUTO, IMPLEMENTATIONS, KERNEL, REMEDY, USERSPACE, choose, kernel_lacks
+from nepi.resources.netns.link_changes import LinkChanges
+from nepi.resources.netns.link_checks import impossible, link_mistakes, value_mistakes
 from nepi.resources.netns.node import Node
 from nepi.resources.netns.switch import Switch
+from nepi.resources.netns.timeline import Changes, Deliveries, load
 
-IMPAIRMENTS = ("delay", "jitter", "loss", "duplicate", "reorder", "corrupt")
 _READY = ResourceState.READY
-
-
-def link_mistakes(values: Mapping[str, Any], features: Mapping[str, bool]) -> Iterable[str]:
-    """Find what a link cannot be here.
-
-    Args:
-        values: the link's attributes.
-        features: queueing disciplines to whether the kernel has them; one that is not named is taken to be there.
-    """
-    set_ = [name for name in IMPAIRMENTS if values.get(name)]
-    if set_ and not features.get("netem", True):
-        them = "it" if len(set_) == 1 else "them"
-        yield f"{', '.join(set_)} cannot be had: this kernel has no netem; leave {them} out, or see `nepi doctor`"
-    if values.get("rate") and not features.get("tbf", True):
-        yield "rate cannot be had: this kernel has no TBF queue; see `nepi doctor`"
-    yield from (
-        f"{name} needs a delay, which it varies: set delay, too"
-        for name in ("jitter", "reorder")
-        if values.get(name) and not values.get("delay")
-    )
-    if values.get("queue") and not values.get("rate") and not set_:
-        yield "queue needs a rate: without one, nothing ever waits"
+_TIMELINES = ("timeline", f"timeline{BACK}")
 
 
 def check_link(one: ResourceDescription, _peers: Sequence[ResourceDescription], facts: Mapping[str, Any]) -> Iterable[str]:
-    """Find what this link cannot be on this machine."""
-    return link_mistakes(one.attributes, facts.get("features", {}))
+    """Find what this link cannot be on this machine. The files of its timelines are read."""
+    try:
+        timelines = read_timelines(one.attributes)
+    except BadValueError as error:
+        return [str(error)]
+    later, mistakes = [], []
+    for timeline in timelines.values():
+        if isinstance(timeline, Changes):
+            later += list(timeline.states(one.attributes))
+    for state in later:
+        mistakes += [f"by its timeline, {mistake}" for mistake in value_mistakes(state)]
+    traced = any(isinstance(timeline, Deliveries) for timeline in timelines.values())
+    return dict.fromkeys([*link_mistakes(one.attributes, facts, later, traced=traced), *mistakes])
 
 
-class Link(Cabled, rtype="netns::Link"):
-    """A veth pair between two nodes, switches or interfaces. The same in both directions, and settable while it is up.
+def read_timelines(values: Mapping[str, Any]) -> dict[str, Changes | Deliveries]:
+    """Return what the files of a link's timelines say, by attribute.
 
-    `rate` counts Ethernet frames without preamble and checksum; frames that do not fit wait in a queue, of 100 ms unless told.
+    Raises:
+        BadValueError: a file has a mistake, or is of a kind that its attribute does not take.
+    """
+    found = {name: load(values[name], changeable()) for name in _TIMELINES if values.get(name)}
+    if isinstance(found.get(_TIMELINES[1]), Changes):
+        raise BadValueError(
+            f"{_TIMELINES[1]} takes a packet-delivery trace: changes of both directions are columns of one file, like delay and delayBack"
+        )
+    for name, timeline in found.items():
+        rate = "rate" + name.removeprefix("timeline")
+        given = next((one for one in (rate, "rate") if values.get(one)), None)
+        if isinstance(timeline, Deliveries) and given is not None:
+            raise BadValueError(f"{name} says when packets leave, and {given} does as well: leave one of them out")
+    return found
+
+
+def changeable() -> dict[str, Attribute]:
+    """Return the attributes of a link that can be set while it is up."""
+    fixed = Flags.Design | Flags.ExecReadOnly | Flags.ReadOnly
+    return {name: one for name, one in Link._attributes.items() if not one.flags & fixed}
+
+
+class Link(Impaired, rtype="netns::Link"):
+    """A cable between two nodes, switches or interfaces, with a rate, a delay, loss and more, settable while it is up.
+
+    The first end is the one that was connected first. `rate` counts Ethernet frames without preamble and checksum; frames that do not fit
+    wait in a queue, of 100 ms unless told.
     """
 
     service = True
@@ -57,54 +77,129 @@ class Link(Cabled, rtype="netns::Link"):
     wants: ClassVar = {Node: _READY, Switch: _READY}
     check: ClassVar[Check | None] = staticmethod(check_link)
 
-    rate = Attribute.rate(help="Rate in each direction; not limited when not set.", range=(8, 10**13))
-    queue = Attribute.integer(help="Frames that may wait in each direction; by default what 100 ms of the rate hold.", range=(1, 10**7))
     mtu = Attribute.integer(help="Bytes of an IP packet that fit into a frame; 1500 when not set.", range=(68, 65_535))
     up = Attribute.boolean(True, help="Whether the cable is plugged in.")
-    delay = Attribute.duration(help="One-way delay (needs netem).", range=(0, 3600))
-    jitter = Attribute.duration(help="The delay varies by plus or minus this (needs netem).", range=(0, 3600))
-    loss = Attribute.fraction(help="Part of the packets that is lost, one way (needs netem).")
-    duplicate = Attribute.fraction(help="Part of the packets that comes twice (needs netem).")
-    reorder = Attribute.fraction(help="Part of the packets that overtakes those before (needs netem).")
-    corrupt = Attribute.fraction(help="Part of the packets with one flipped bit (needs netem).")
+    implementation = Attribute.choice(
+        IMPLEMENTATIONS,
+        AUTO,
+        help="Who moves the frames; auto is the kernel where it can do what is asked.",
+        flags=Flags.Design,
+    )
+    timeline = Attribute.string(help="File with changes (CSV) or packet deliveries; time 0 is the start.", flags=Flags.Design)
+    timelineBack = Attribute.string(help="Packet-delivery trace from the second end to the first.", flags=Flags.Design)
+    timelineRepeat = Attribute.boolean(False, help="Begin the changes anew at the time of the last one.", flags=Flags.Design)
     addressing = Attribute.boolean(True, help="Give addresses to its ends if they have none.", flags=Flags.Design)
 
     networks = Attribute.string(help="Where their addresses come from, '10.1.0.0/16 fd01::/48'; the experiment's.", flags=Flags.Design)
     weight = Attribute.number(
         help="What it costs to send over it, for static routes; 1 when not set.", range=(1e-9, 1e9), flags=Flags.Design
     )
+    changes = Trace("changes", "What was changed when after the start, as CSV.")
+    timeline_copy = Trace("timeline", "The file of the attribute of this name, as it was read.")
+    timeline_back_copy = Trace("timelineBack", "Likewise.")
+
+    in_force: str = KERNEL
+    _foreseen: tuple[Mapping[str, Any], ...] = ()
+    _ends: tuple[int, ...] = ()
+    _changes: LinkChanges | None = None
+    _timelines: Mapping[str, Changes | Deliveries] = {}
+
+    # The order of its ends.
+
+    def connect(self, guid: int) -> None:
+        """Remember which end came first."""
+        self._ends = (*self._ends, guid)
+
+    def disconnect(self, guid: int) -> None:
+        """Forget an end."""
+        self._ends = tuple(end for end in self._ends if end != guid)
+
+    def connections_in_order(self) -> tuple[int, ...]:
+        """Return the ends in the order in which they were connected."""
+        return self._ends
+
+    # Which implementation.
+
+    def foresee(self, values: Mapping[str, Any]) -> None:
+        """Take note that these values are to be set later, so that the link is made as one that can have them."""
+        self._foreseen = (*self._foreseen, dict(values))
+
+    def _choose(self) -> str:
+        present = self._values()
+        later = [{**present, **values} for values in self._foreseen]
+        for timeline in self._timelines.values():
+            later += timeline.states(present) if isinstance(timeline, Changes) else []
+        traced = any(isinstance(timeline, Deliveries) for timeline in self._timelines.values())
+        chosen, lacking = choose(present, later, probe(), traced=traced)
+        if lacking:
+            raise ResourceError(f"link {self.name}: {impossible(chosen, lacking)}")
+        return chosen
+
+    def _values(self) -> dict[str, Any]:
+        return {name: self.get(name) for name in self._attributes}
+
+    # Its life.
 
     async def deploy(self) -> None:
-        """Make the veth pair with its addresses, neighbours and shape."""
+        """Make the cable with its addresses, neighbours and shape.
+
+        Raises:
+            ResourceError: this machine cannot do what is asked.
+        """
+        self._timelines = read_timelines(self._values())
+        self.in_force = self._choose()
+        self._changes = LinkChanges(self, self._timelines)
+        self._changes.keep_files({name: self.get(name) for name in self._timelines})
+        run = await self.joined()
+        run.note_link(self.name, self.in_force)
         await self.deploy_cable()
         self.set_ready()
+
+    async def start(self) -> None:
+        """Let its timelines begin."""
+        if self._changes is not None:
+            await self._changes.begin()
+        self.set_started()
+
+    async def stop(self) -> None:
+        """End its timelines; it stays as it is."""
+        await self._end_changes()
+        self.set_stopped()
+
+    async def release(self) -> None:
+        """Take it away."""
+        await self._end_changes()
+        await super().release()
+
+    async def _end_changes(self) -> None:
+        if self._changes is not None:
+            await self._changes.end()
+
+    # What it is.
+
+    @property
+    def is_in_userspace(self) -> bool:
+        """Whether its frames are moved in user space."""
+        return self.in_force == USERSPACE
 
     async def apply(self, values: Mapping[str, Any]) -> None:
         """Let attributes that were just set take effect, as one change.
 
         Raises:
-            ResourceError: this machine cannot do that.
+            ResourceError: this machine, or the implementation that is in force, cannot do that.
         """
-        from nepi.resources.netns.facts import probe
-
-        present = {name: self.get(name) for name in (*IMPAIRMENTS, "rate", "queue")}
-        mistakes = list(link_mistakes(present, probe()["features"]))
+        present = self._values()
+        mistakes = list(value_mistakes(present))
+        lacking = {} if self.is_in_userspace else kernel_lacks(present, probe()["features"])
+        if lacking:
+            mistakes.append(f"{impossible(self.in_force, lacking)}. {REMEDY} has to be there from the beginning")
         if mistakes:
             raise ResourceError(f"link {self.name}: {'; '.join(mistakes)}")
         await self.recable()
+        if self._changes is not None:
+            self._changes.note(values)
 
     @property
     def is_plugged(self) -> bool:
         """Whether the link is to be up."""
         return bool(self.get("up"))
-
-    def shape(self) -> Shape:
-        """Return what the attributes ask for."""
-        values = {name: self.get(name) for name in ("loss", "duplicate", "reorder", "corrupt")}
-        return Shape(
-            rate_bps=self.get("rate"),
-            queue_packets=self.get("queue"),
-            delay_s=self.get("delay"),
-            jitter_s=self.get("jitter"),
-            **values,
-        )

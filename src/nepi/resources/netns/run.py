@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import asyncio
+import json
 import weakref
 from collections.abc import Iterator
+from pathlib import Path
 from typing import TYPE_CHECKING, Self
 
 from nepi.errors import ResourceError
+from nepi.execution.rundir import RunDir
 from nepi.hosts.namespace import NamespaceSession
 from nepi.model.states import ENDED, ResourceState
 from nepi.resources.netns.routing import Routing
@@ -19,6 +22,7 @@ if TYPE_CHECKING:
     from nepi.plan.result import InterfacePlan, Plan
 
 KEY = "netns"
+NOTE_AFTER_S = 0.2
 
 
 class NamespaceRun:
@@ -41,6 +45,8 @@ class NamespaceRun:
         self._told: Plan | None = None
         self._telling = asyncio.Lock()
         self._introduced: dict[tuple[str, str], dict[str, str]] = {}
+        self._links: dict[str, str] = {}
+        self._noting: asyncio.Handle | None = None
         session.lost.add_done_callback(self._lost)
 
     @classmethod
@@ -48,8 +54,6 @@ class NamespaceRun:
         """Return what the run of a controller shares, opened by the first who asks."""
 
         async def open_() -> Self:
-            from pathlib import Path
-
             return cls(ec, await NamespaceSession.open(Path(ec.run_dir), ec.ledger))
 
         return await ec.session(KEY, open_)
@@ -86,6 +90,26 @@ class NamespaceRun:
     def leave(self, member: ResourceManager) -> None:
         """Forget a resource that is over."""
         self._members.pop(member.guid, None)
+
+    # Who moves the frames of which link: kept with the run's environment.
+
+    def note_link(self, name: str, implementation: str) -> None:
+        """Note which implementation a link has; written soon, for many links together."""
+        self._links[name] = implementation
+        if self._noting is None:
+            self._noting = asyncio.get_running_loop().call_later(NOTE_AFTER_S, self._write_links)
+
+    def _write_links(self) -> None:
+        ec, noting, self._noting = self._ec(), self._noting, None
+        if noting is None or ec is None:
+            return
+        noting.cancel()
+        rundir = RunDir(Path(ec.run_dir))
+        try:
+            environment = json.loads(rundir.environment.read_text(encoding="utf-8"))
+            rundir.write_json(rundir.environment, {**environment, "links": self._links}, indent=1)
+        except (OSError, ValueError) as error:
+            ec.logger.warning(f"environment.json does not say which links are in user space: {error}")
 
     # Neighbours: who an interface reaches without asking.
 
@@ -157,10 +181,12 @@ class NamespaceRun:
     async def close(self) -> None:
         """End the agent and everything in it."""
         await self.wired.settle()
+        self._write_links()
         await self.session.close()
 
     def detach(self) -> None:
         """Leave everything up."""
+        self._write_links()
         self.session.detach()
 
 

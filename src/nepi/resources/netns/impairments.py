@@ -1,0 +1,106 @@
+"""What a link can be asked to do to packets: its attributes, each for one direction and for the way back, and what they mean as a `Shape`.
+
+An attribute counts for both directions; its sibling with `Back` at the end of its name, if set, for the direction from the second end to
+the first. Both are made from one declaration.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, Final, TypeVar
+
+from nepi.execution.attribute import Attribute
+from nepi.hosts.namespace import Shape
+from nepi.resources.netns.cabled import Cabled
+from nepi.resources.netns.loss_bursts import GilbertElliott, bursts_of_mean_length
+
+BACK: Final = "Back"
+DISTRIBUTIONS: Final = ("uniform", "normal", "pareto", "paretonormal")
+DISCIPLINES: Final = ("fifo", "fq_codel", "red")
+C = TypeVar("C", bound=type[Cabled])
+
+
+def each_direction(rclass: C) -> C:
+    """Give each attribute that a class declares in its body a sibling for the way back."""
+    declared = [one for one in vars(rclass).values() if isinstance(one, Attribute)]
+    for one in declared:
+        sibling = one.copy()
+        sibling._name = one.name + BACK
+        sibling._help = f"`{one.name}` from the second end to the first; as in the other direction when not set."
+        setattr(rclass, sibling.name, sibling)
+        rclass._register_attribute(sibling)
+    return rclass
+
+
+@each_direction
+class Impaired(Cabled):
+    """A cable with attributes that say what becomes of packets on it."""
+
+    rate = Attribute.rate(help="Bit/s of Ethernet frames; not limited when not set.", range=(8, 10**13))
+    burst = Attribute.size(help="Bytes that may leave at once after a pause; chosen when not set.", range=(64, 10**9))
+    queue = Attribute.integer(help="Frames that may wait; by default what 100 ms of the rate hold.", range=(1, 10**7))
+    queueDiscipline = Attribute.choice(DISCIPLINES, help="What becomes of frames that wait; fifo when not set.")
+    ecn = Attribute.boolean(help="Whether fq_codel and red mark packets instead of dropping them; they do not when not set.")
+    delay = Attribute.duration(help="Delay of the way.", range=(0, 3600))
+    jitter = Attribute.duration(help="The delay varies by plus or minus this; see jitterDistribution.", range=(0, 3600))
+    jitterDistribution = Attribute.choice(DISTRIBUTIONS, help="How the delay varies; uniform when not set.")
+    loss = Attribute.fraction(help="Part of the packets that is lost.")
+    lossBurst = Attribute.number(help="Packets lost in a row, on average; losses are independent when not set.", range=(1, 10**6))
+    gemodel = GilbertElliott(help='Loss by the model of Gilbert and Elliott, like "p 1% r 20% bad 100% good 0.1%", instead of loss.')
+    duplicate = Attribute.fraction(help="Part of the packets that comes twice.")
+    reorder = Attribute.fraction(help="Part of the packets that skips the delay and so overtakes those before.")
+    corrupt = Attribute.fraction(help="Part of the packets with one flipped bit.")
+
+    def shapes(self) -> tuple[Shape, Shape]:
+        """Return what the attributes ask for, of the first end and of the second."""
+        values = {name: self.get(name) for name in (*DIRECTIONAL, *BACKWARD)}
+        return shape_of(values, back=False), shape_of(values, back=True)
+
+
+DIRECTIONAL: Final = tuple(name for name in Impaired._attributes if name + BACK in Impaired._attributes)
+"""The attributes that have a sibling for the way back."""
+BACKWARD: Final = tuple(name + BACK for name in DIRECTIONAL)
+
+
+def one_way(values: Mapping[str, Any], *, back: bool) -> dict[str, Any]:
+    """Return what is asked of one direction, by the names without `Back`.
+
+    Args:
+        values: attributes that were set.
+        back: whether the way from the second end to the first is meant.
+    """
+    found: dict[str, Any] = {}
+    for name in DIRECTIONAL:
+        value = values.get(name + BACK) if back else None
+        found[name] = values.get(name) if value is None else value
+    # The two ways to describe loss exclude each other; what was said of the way back alone goes first.
+    if back and values.get("gemodelBack") is not None:
+        found.update({name: values.get(name + BACK) for name in ("loss", "lossBurst")})
+    elif back and values.get("lossBack") is not None:
+        found["gemodel"] = None
+    return found
+
+
+def shape_of(values: Mapping[str, Any], *, back: bool) -> Shape:
+    """Return what attributes ask for in one direction."""
+    asked = one_way(values, back=back)
+    bursts = None
+    if asked["gemodel"] is not None:
+        bursts = GilbertElliott.parse(asked["gemodel"])
+    elif asked["loss"] and asked["loss"] < 1 and asked["lossBurst"] is not None:
+        bursts = bursts_of_mean_length(asked["loss"], asked["lossBurst"])
+    return Shape(
+        rate_bps=asked["rate"],
+        burst_bytes=asked["burst"],
+        queue_packets=asked["queue"],
+        delay_s=asked["delay"],
+        jitter_s=asked["jitter"],
+        loss=None if bursts else asked["loss"],
+        duplicate=asked["duplicate"],
+        reorder=asked["reorder"],
+        corrupt=asked["corrupt"],
+        distribution=asked["jitterDistribution"],
+        bursts=bursts,
+        discipline=asked["queueDiscipline"],
+        ecn=asked["ecn"],
+    )
