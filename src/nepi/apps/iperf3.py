@@ -5,7 +5,7 @@ from __future__ import annotations
 import signal
 from typing import ClassVar
 
-from nepi.apps.asked import Asked, asked_of_links
+from nepi.apps.asked import Asked, Way, asked_of_links
 from nepi.apps.goodput import IP_HEADER_BYTES, TCP_HEADER_BYTES, tcp_share, udp_share
 from nepi.apps.iperf3_command import Iperf3ClientOptions, Iperf3ServerOptions, iperf3_client_argv, iperf3_server_argv
 from nepi.apps.iperf3_output import Iperf3Result, parse_iperf3, parse_iperf3_server
@@ -90,28 +90,30 @@ class Iperf3Client(ToolApplication[Iperf3Result]):
         if result is None or result.throughput_bps is None:
             return []
         asked = self._asked
-        rows = [("throughput", self._asked_rate(asked), format_rate(result.throughput_bps, digits=4))]
+        way = None if asked is None else asked.back if self.get("reverse") else asked
+        rows = [("throughput", self._asked_rate(asked, way), format_rate(result.throughput_bps, digits=4))]
         if result.backward is not None and result.backward.throughput_bps is not None:
-            rows.append(("throughput back", rows[0][1], format_rate(result.backward.throughput_bps, digits=4)))
+            back = None if asked is None else asked.back
+            rows.append(("throughput back", self._asked_rate(asked, back), format_rate(result.backward.throughput_bps, digits=4)))
         if result.loss is not None:
-            loss = "-" if asked is None or asked.changed else format_fraction(asked.loss, digits=3)
+            loss = "-" if asked is None or way is None or asked.changed else format_fraction(way.loss, digits=3)
             rows.append(("loss", loss, f"{format_fraction(result.loss, digits=3)} of {result.packets} packets"))
         if result.jitter_s is not None:
             rows.append(("jitter", "-", format_duration(result.jitter_s, digits=3)))
         return rows
 
-    def _asked_rate(self, asked: Asked | None) -> str:
-        """Return the lower one of what the client was to send and what the links were to let through."""
+    def _asked_rate(self, asked: Asked | None, way: Way | None) -> str:
+        """Return the lower one of what was to be sent and what the links were to let through, on one of the two ways."""
         wanted = self.get("rate") or (_UDP_RATE_BPS if self.get("udp") and self.get("rate") is None else None)
         wanted = wanted * (self.get("parallel") or 1) if wanted else None
         if asked is not None and asked.changed:
             return "changed while it ran"
-        if asked is None or asked.rate_bps is None:
+        if asked is None or way is None or way.rate_bps is None:
             return f"{format_rate(wanted, digits=4)} sent" if wanted else "no limit"
-        most = asked.rate_bps * self._share(asked)
+        most = way.rate_bps * self._share(asked)
         if wanted and wanted < most:
             return f"{format_rate(wanted, digits=4)} sent"
-        return f"{format_rate(asked.rate_bps, digits=4)} (at most {format_rate(most, digits=4)} of data)"
+        return f"{format_rate(way.rate_bps, digits=4)} (at most {format_rate(most, digits=4)} of data)"
 
     def _share(self, asked: Asked) -> float:
         version = 6 if ":" in str(self.resolved("target")) else 4

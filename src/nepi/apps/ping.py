@@ -51,7 +51,7 @@ class Ping(ToolApplication[PingResult]):
         if result is None or result.received is None:
             return []
         asked = self._asked
-        delay_s, loss = (2 * asked.delay_s, 1 - (1 - asked.loss) ** 2) if asked is not None and not asked.changed else (None, None)
+        delay_s, loss = (asked.round_trip_s, asked.round_trip_loss) if asked is not None and not asked.changed else (None, None)
         rows = []
         if result.rtt_avg_s is not None and result.rtt_min_s is not None:
             figures = f"{format_duration(result.rtt_avg_s, digits=3)} (least {format_duration(result.rtt_min_s, digits=3)})"

@@ -8,35 +8,7 @@ from nepi.execution.deployment import facts_for
 from nepi.model.experiment import ResourceDescription
 from nepi.model.typespec import TypeSpec
 from nepi.resources.netns.address import version_check
-<<<<<<< HEAD
 from nepi.resources.netns.applications import APPLICATIONS
-from nepi.resources.netns.link import link_mistakes
-
-ALL = {"tbf": True, "netem": True}
-NO_NETEM = {"tbf": True, "netem": False}
-
-
-@pytest.mark.parametrize(
-    ("values", "features", "begins"),
-    [
-        ({"rate": 10**7, "queue": 10}, NO_NETEM, []),
-        ({"rate": 10**7, "delay": 0.02, "jitter": 0.001, "loss": 0.01}, ALL, []),
-        ({"delay": 0.0, "loss": 0.0}, NO_NETEM, []),
-        ({"delay": 0.02}, NO_NETEM, ["delay cannot be had: this kernel has no netem; leave it out"]),
-        ({"delay": 0.02, "corrupt": 0.1}, NO_NETEM, ["delay, corrupt cannot be had: this kernel has no netem; leave them out"]),
-        ({"rate": 10**7}, {"tbf": False}, ["rate cannot be had"]),
-        ({"jitter": 0.01}, ALL, ["jitter needs a delay"]),
-        ({"reorder": 0.1, "loss": 0.1}, ALL, ["reorder needs a delay"]),
-        ({"queue": 10}, ALL, ["queue needs a rate"]),
-        ({"queue": 10}, {}, ["queue needs a rate"]),
-    ],
-)
-def test_what_a_link_cannot_be(values: dict[str, Any], features: dict[str, bool], begins: list[str]) -> None:
-    found = list(link_mistakes(values, features))
-    assert [sentence[: len(begin)] for sentence, begin in zip(found, begins, strict=True)] == begins
-=======
-from nepi.resources.netns.facts import TOOLS
->>>>>>> 9776c9d (Links: every impairment in each direction, loss in bursts, queue disciplines, timelines from files; auto takes user space where the kernel lacks something)
 
 
 @pytest.mark.parametrize(

@@ -11,8 +11,8 @@ from typing import Any, Final, TypeVar
 
 from nepi.execution.attribute import Attribute
 from nepi.hosts.namespace import Shape
+from nepi.model.loss_bursts import GilbertElliott, bursts_of_mean_length
 from nepi.resources.netns.cabled import Cabled
-from nepi.resources.netns.loss_bursts import GilbertElliott, bursts_of_mean_length
 
 BACK: Final = "Back"
 DISTRIBUTIONS: Final = ("uniform", "normal", "pareto", "paretonormal")

@@ -178,6 +178,11 @@ class Link(Impaired, rtype="netns::Link"):
     # What it is.
 
     @property
+    def varies(self) -> bool:
+        """Whether a packet-delivery trace says when frames leave, so that no one rate was asked."""
+        return any(isinstance(timeline, Deliveries) for timeline in self._timelines.values())
+
+    @property
     def is_in_userspace(self) -> bool:
         """Whether its frames are moved in user space."""
         return self.in_force == USERSPACE

@@ -10,7 +10,7 @@ import functools
 from typing import Any, Final
 
 from nepi.errors import BadValueError, did_you_mean
-from nepi.execution.attribute import Attribute
+from nepi.model.attributes import Attribute
 from nepi.units import format_fraction, fraction
 
 Bursts = tuple[float, float, float, float]
