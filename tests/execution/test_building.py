@@ -9,6 +9,7 @@ import pytest
 
 from nepi import ExperimentController, Topology
 from nepi.errors import BadValueError, DescriptionError, UnknownAttributeError, UnknownResourceError, UnknownTypeError
+from nepi.execution.deployment import catalogue_of
 
 
 @pytest.fixture
@@ -107,3 +108,24 @@ def test_warnings_of_an_import_are_the_nets(ec: ExperimentController, caplog: py
     net = ec.build(Topology.of(["a", "b"], [("a", "b")], name="old", warnings=("not carried over: x",)))
     assert net.warnings == ("not carried over: x",)
     assert [record.message for record in caplog.records] == ["topology 'old': not carried over: x"]
+
+
+def test_the_topology_of_an_experiment_is_found_whoever_wrote_its_resources_down(ec: ExperimentController) -> None:
+    net = ec.build(Topology.star(2, rate="1Mbit"))
+    router = ec.add("Node", name="router")
+    on_switch = ec.add("NodeInterface", router, net.node("hub"), name="port")
+    far = ec.add("NodeInterface", ec.add("Node", name="far"), name="far-port")
+    ec.add("Link", router, far, name="uplink", delay="5ms")
+    ec.add("IPv4Address", on_switch, ip="192.168.0.1", prefix=24)
+    ec.add("Ping", router, target="192.168.0.2")
+    roles = {rtype: spec.role for rtype, spec in catalogue_of(map(ec.resource, ec.resources)).items()}
+    found = Topology.of_experiment(ec.describe(), roles, positions={"hub": (0.0, 0.0)})
+    assert (found.name, found.node("hub").kind, found.node("hub").position) == ("building", "switch", (0.0, 0.0))
+    assert [one.name for one in found.nodes] == ["hub", "h1", "h2", "router", "far"]
+    assert {one.name: (set(one.ends), one.attributes) for one in found.links} == {
+        "hub--h1": ({"hub", "h1"}, {"rate": 1_000_000}),
+        "hub--h2": ({"hub", "h2"}, {"rate": 1_000_000}),
+        "port": ({"router", "hub"}, {}),
+        "uplink": ({"router", "far"}, {"delay": 0.005}),
+    }
+    assert ec.nets == [net]

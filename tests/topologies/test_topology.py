@@ -62,6 +62,13 @@ def test_delays_may_be_the_weights_of_routes() -> None:
     assert [one.attributes.get("weight") for one in line.links] == [20, 0.001]
 
 
+def test_rates_are_scaled_together() -> None:
+    line = Topology.linear(3, rate="100Gbit").with_links("n2--n3", rate=None, delay="1ms").with_rate_factor(1 / 1000)
+    assert [one.attributes for one in line.links] == [{"rate": "100Mbit"}, {"delay": "1ms"}]
+    with pytest.raises(BadValueError, match=r"with_rate_factor\(0\): use a number above 0, like 1 / 1000"):
+        line.with_rate_factor(0)
+
+
 def test_a_prefix_goes_before_every_name() -> None:
     made = Topology.dumbbell(1).with_prefix("x-")
     assert ([one.name for one in made.nodes], made.link("x-bottleneck").ends) == (

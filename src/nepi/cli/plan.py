@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import contextlib
+import functools
 import sys
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Final
@@ -52,8 +54,9 @@ def plan(
     from nepi.cli.script import Script
 
     script = Script(file, args or [])
+    planned = Planned()
     with contextlib.redirect_stdout(sys.stderr) if json else contextlib.nullcontext():
-        status, planned, mistakes = _plan(script, backend)
+        status, mistakes = run_to_plan(script, backend, functools.partial(_note_plan, planned))
     if json:
         print_json({"format": FORMAT, "mistakes": mistakes, **planned.record})
     elif planned.record:
@@ -64,16 +67,21 @@ def plan(
     raise typer.Exit(status)
 
 
-def _plan(script: Script, backend: str) -> tuple[int, Planned, list[str]]:
-    """Run a script to its first deploy; return the exit status, the plan, and the description's mistakes."""
+def run_to_plan(script: Script, backend: str, note: Callable[[ExperimentController], None]) -> tuple[int, list[str]]:
+    """Run a script to its first deploy; return the exit status, and the description's mistakes, which were told.
+
+    Args:
+        script: what to run.
+        backend: of types without one, where the script names none.
+        note: called with the controller when it has a plan.
+    """
     from nepi.errors import NepiError, PlanError
     from nepi.execution.invocation import Invocation, PlanOnly, invoked
 
-    planned = Planned()
     begun: list[ExperimentController] = []
 
     def stop_here(ec: ExperimentController) -> None:
-        _note_plan(ec, planned)
+        note(ec)
         raise PlanOnly
 
     asked = Invocation(planned=stop_here, began=begun.append, backend=backend)
@@ -81,26 +89,26 @@ def _plan(script: Script, backend: str) -> tuple[int, Planned, list[str]]:
         with script.as_main(), invoked(asked):
             script.execute()
     except PlanOnly:
-        return FINE, planned, []
+        return FINE, []
     except PlanError as error:
         complain(script.message(error))
-        return WRONG, planned, list(error.mistakes)
+        return WRONG, list(error.mistakes)
     except NepiError as error:
         complain(script.message(error))
-        return status_of(error), planned, [str(error)]
+        return status_of(error), [str(error)]
     except SystemExit as error:
         complain(f"{script.path} ended by sys.exit({'' if error.code is None else repr(error.code)}) before it deployed anything")
-        return WRONG, planned, []
+        return WRONG, []
     except Exception as error:
         script.print_traceback(error)
-        return FAILED, planned, []
+        return FAILED, []
     finally:
         _unmake(asked, begun)
     complain(f"{script.path} deploys nothing: call run() or deploy() of an ExperimentController")
-    return WRONG, planned, []
+    return WRONG, []
 
 
-def _note_plan(ec: ExperimentController, planned: Planned) -> None:
+def _note_plan(planned: Planned, ec: ExperimentController) -> None:
     from nepi.execution.deployment import catalogue_of, facts_for
     from nepi.plan.render import describe_plan
 

@@ -58,7 +58,14 @@ class Building(Part):
             raise
         for sentence in asked.warnings:
             self._controller.warning(f"{asked}: {sentence}")
-        return Net(asked, handles)
+        net = Net(asked, handles)
+        self._nets.append(net)
+        return net
+
+    @property
+    def nets(self) -> list[Net]:
+        """What was built so far."""
+        return list(self._nets)
 
     def _add_all(self, topology: Topology, backend: str, prefix: str, handles: dict[str, Handle]) -> None:
         add = self._controller.add

@@ -49,6 +49,7 @@ from nepi.util.timefuncs import tsformat
 
 if TYPE_CHECKING:
     from nepi.execution.ledger import Ledger
+    from nepi.execution.net import Net
     from nepi.execution.runner import Observer
 
 __all__ = ["ECState", "ExperimentController", "FailureLevel", "FailureManager"]
@@ -113,6 +114,7 @@ class ExperimentController(Planning, Changing, Waiting, Ending, Describing, Buil
         self._untold: dict[int, None] = {}
         self._deployed: dict[int, None] = {}
         self._groups = 0
+        self._nets: list[Net] = []
         self._plan = Plan()
         self._description: ExperimentDescription | None = None
         self._run: Run | None = None

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from threading import RLock
 
     from nepi.execution.ec import ExperimentController
+    from nepi.execution.net import Net
     from nepi.execution.resource import ResourceManager
     from nepi.execution.run import Run
 
@@ -43,6 +44,7 @@ class Part(ABC):
     _groups: int
     _plan: Plan
     _description: ExperimentDescription | None
+    _nets: list[Net]
     _run: Run | None
     _warm: contextlib.ExitStack
     _changes: list[tuple[ResourceManager, Condition, Mapping[str, Any]]]

@@ -69,7 +69,7 @@ def topology_of(
             attributes["delay"] = format_duration(max(round(seconds, 6), 1e-6))
         drawn.link(first, second, {**default, **attributes})
     name = more.get("name") or str(graph.graph.get("Network") or graph.graph.get("name") or "")
-    made = drawn.finished(kind, name)
+    made = drawn.finished(kind, name, geographic=bool(places))
     return made._with_options(**{key: value for key, value in more.items() if key != "name"})
 
 

@@ -42,6 +42,7 @@ def to_record(topology: Topology) -> dict[str, Any]:
         "name": topology.name,
         "networks": list(topology.networks),
         "routing": "" if topology.routing == "static" else topology.routing,
+        "geographic": topology.geographic,
         "sources": list(topology.sources),
         "targets": list(topology.targets),
         "warnings": list(topology.warnings),
@@ -117,14 +118,17 @@ def _changed(topology: T, fields: Mapping[str, Any]) -> T:
 def _whole(kind: type[T], fields: Mapping[str, Any]) -> T:
     if fields.get("format", FORMAT) != FORMAT:
         raise BadValueError(f"this topology has format {fields['format']!r}; this version reads format {FORMAT}")
-    known = ("format", "nodes", "links", "warnings", *_BESIDE[:5])
+    known = ("format", "nodes", "links", "geographic", "warnings", *_BESIDE[:5])
     for key in fields:
         if key not in known:
             raise BadValueError(f"topology: there is no key {key!r}{did_you_mean(str(key), known)}")
     nodes = [_node(one, number) for number, one in enumerate(_list(fields["nodes"], "nodes"), 1)]
     counts: dict[frozenset[str], int] = {}
     links = [_link(one, number, counts) for number, one in enumerate(_list(fields.get("links", []), "links"), 1)]
-    made = kind(tuple(nodes), tuple(links), warnings=tuple(_names(fields.get("warnings", []), "warnings")))
+    geographic = fields.get("geographic", False)
+    if not isinstance(geographic, bool):
+        raise BadValueError(f"topology: geographic is {_shown(geographic)}; write true or false")
+    made = kind(tuple(nodes), tuple(links), geographic=geographic, warnings=tuple(_names(fields.get("warnings", []), "warnings")))
     made = made._with_options(**{key: fields[key] for key in ("name", "networks", "routing") if key in fields})
     return replace(
         made, sources=tuple(_names(fields.get("sources", []), "sources")), targets=tuple(_names(fields.get("targets", []), "targets"))

@@ -6,13 +6,16 @@ import functools
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any, Final, Self
+from typing import TYPE_CHECKING, Any, Final, Self
 
 from nepi.errors import BadValueError, UnknownResourceError, did_you_mean
 from nepi.plan.static_routes import checked_routing
 from nepi.topologies import parts, shapes
 from nepi.topologies.elements import Kind, TopologyLink, TopologyNode, checked_attributes, checked_kind, link_name
-from nepi.units import duration_s
+from nepi.units import duration_s, format_rate, rate_bps
+
+if TYPE_CHECKING:
+    from nepi.model.experiment import ExperimentDescription
 
 LEAST_WEIGHT_S: Final = 1e-6
 
@@ -29,6 +32,7 @@ class Topology:
         targets: names of those that it goes to.
         networks: where its addresses are taken from, such as "10.1.0.0/16"; empty for the experiment's.
         routing: who gets routes: "static" every node, "hosts" those with one link only (for routing daemons on the others), "none" nobody.
+        geographic: positions are longitudes and latitudes.
         warnings: what could not be carried over from where it came from, one sentence each.
     """
 
@@ -39,6 +43,7 @@ class Topology:
     targets: tuple[str, ...] = ()
     networks: tuple[str, ...] = ()
     routing: str = "static"
+    geographic: bool = False
     warnings: tuple[str, ...] = ()
 
     # Made from a shape.
@@ -250,6 +255,19 @@ class Topology:
         return from_mininet(cls, topo, arguments)
 
     @classmethod
+    def of_experiment(cls, description: ExperimentDescription, roles: Mapping[str, str], **more: Any) -> Self:
+        """Return the nodes, switches and links of an experiment; what else it has is left out.
+
+        Args:
+            description: as `ExperimentController.describe` returns it.
+            roles: by type name, what the types of the experiment are in a topology (`TypeSpec.role`).
+            more: any of the attributes above, and `positions` by the name of a node.
+        """
+        from nepi.topologies.of_experiment import of_experiment
+
+        return of_experiment(cls, description, roles, **more)
+
+    @classmethod
     def load(cls, path: str | Path, *, kind: str = "") -> Self:
         """Return the topology that a file describes. What cannot be carried over is in `warnings`.
 
@@ -359,6 +377,22 @@ class Topology:
         if not others:
             raise BadValueError(f"{self} has no host that is not a target: set the source by with_traffic")
         return replace(self, sources=(Random(seed).choice(others),))
+
+    def with_rate_factor(self, factor: float) -> Self:
+        """Return one in which every rate is multiplied, so that a backbone of 100 Gbit/s fits into a laptop as one of 100 Mbit/s."""
+        if isinstance(factor, bool) or not isinstance(factor, int | float) or not 0 < factor <= 1e6:
+            raise BadValueError(f"with_rate_factor({factor!r}): use a number above 0, like 1 / 1000")
+        links = tuple(
+            replace(
+                one,
+                attributes={
+                    name: format_rate(max(8, round(rate_bps(value) * factor))) if name in ("rate", "rateBack") else value
+                    for name, value in one.attributes.items()
+                },
+            )
+            for one in self.links
+        )
+        return replace(self, links=links)
 
     def with_delay_as_weight(self) -> Self:
         """Return one whose static routes take the ways of least delay. A link without a delay counts as a microsecond."""
