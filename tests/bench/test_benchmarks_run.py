@@ -54,3 +54,11 @@ def test_topology_compares_nepi_with_bare_netlink(tmp_path: Path) -> None:
 def test_topology_takes_ip_batch_along(tmp_path: Path) -> None:
     _, figures = bench(tmp_path, "topology.py", "--hosts", "2", "--repeat", "1", "--systems", "ip")
     assert [row["up_s"] > 0 for row in figures["rows"]] == [True, True]
+
+
+@pytest.mark.slow
+@pytest.mark.netns
+def test_graphml_brings_a_network_up_with_routes_and_down(tmp_path: Path) -> None:
+    table, figures = bench(tmp_path, "graphml.py", "--nodes", "4", "--links", "4", "--repeat", "1")
+    assert [line.split()[0] for line in table[1:]] == ["load", "build", "deploy", "up", "down"]
+    assert figures["medians"]["routes"] > 0

@@ -46,6 +46,7 @@ def test_a_picture_is_of_the_format_that_its_name_says(tmp_path: Path, name: str
     assert (tmp_path / name).read_bytes().startswith(begins)
 
 
+@pytest.mark.slow
 def test_what_links_say_is_left_out_where_nobody_could_read_it(tmp_path: Path) -> None:
     mesh = Topology.mesh(14, rate="1Mbit")  # 91 links
     draw(mesh, tmp_path / "none.svg")

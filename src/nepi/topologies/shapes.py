@@ -179,8 +179,9 @@ def ladder(sketch: Sketch, rungs: int, hosts: int) -> None:
 
 def grid(sketch: Sketch, rows: int, columns: int, hosts: int) -> None:
     """Nodes "n<row>-<column>" in a rectangle, each linked to its neighbours."""
-    if checked_count(rows, "rows", 1) * checked_count(columns, "columns", 1) < 2:
-        raise BadValueError("rows=1, columns=1: one node is no topology; use more rows or columns")
+    count = checked_count(rows, "rows", 1) * checked_count(columns, "columns", 1)
+    if not 2 <= count <= MOST_NODES:
+        raise BadValueError(f"rows={rows}, columns={columns}: a grid has from 2 to {MOST_NODES} nodes, not {count}")
     places = {
         f"n{row}-{column}": (column - (columns + 1) / 2, (rows + 1) / 2 - row)
         for row in range(1, rows + 1)
