@@ -10,7 +10,10 @@ import sys
 from pathlib import Path
 from typing import Any
 
+import networkx
 import pytest
+
+from nepi import Topology
 
 EXAMPLES = Path(__file__).parents[2] / "examples"
 DEADLINE_S = 90
@@ -97,3 +100,18 @@ def test_interactive(tmp_path: Path) -> None:
     first, *others = run("interactive", tmp_path).splitlines()
     assert re.fullmatch(r"1 packets transmitted, 1 received, 0% packet loss, time \d+ms", first)
     assert others == ["c through b: 2 of 2", "['a: STARTED', 'b: STARTED', 'c: RELEASED']"]
+
+
+@pytest.mark.netns
+@pytest.mark.slow
+def test_zoo(tmp_path: Path) -> None:
+    size, way, rate, cut = run("zoo", tmp_path).splitlines()
+    assert (size, cut) == ("38 cities, 58 links", "while a cable was cut some were lost: True")
+    match = re.fullmatch(r"from Lisbon to Oslo and back (\d+\.\d) ms, over 4 routers", way)
+    assert match is not None
+    europe = Topology.load(EXAMPLES / "data" / "europe.graphml").with_delay_as_weight()
+    graph = networkx.Graph((*one.ends, {"weight": one.attributes["weight"]}) for one in europe.links)
+    assert float(match[1]) >= round(2 * networkx.shortest_path_length(graph, "Lisbon", "Oslo", "weight"), 1)
+    match = re.fullmatch(r"from Athens to Dublin (\d+\.\d) Mbit/s", rate)
+    assert match is not None
+    assert 7 < float(match[1]) < 9.6

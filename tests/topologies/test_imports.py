@@ -31,12 +31,12 @@ def test_any_graph_of_networkx_is_a_topology() -> None:
     graph = networkx.Graph(name="little")
     graph.add_node("a", pos=(1, 2))
     graph.add_node("s", kind="switch")
-    graph.add_edge("a", "s", rate="10Mbit", delay=0.002, loss=0.01, mtu=1400, weight=3)
+    graph.add_edge("a", "s", rate="10Mbit", delay=0.002, delayBack="1ms", loss=0.01, lossBurst=3, mtu=1400, weight=3)
     graph.add_edge("s", 7, capacity=5)
     made = Topology.from_networkx(graph, rate="1Gbit", routing="none")
     assert kinds_of(made) == {"a": "host", "s": "switch", "7": "host"}
     assert links_of(made) == {
-        "a--s": {"rate": "10Mbit", "delay": "2ms", "loss": 0.01, "mtu": 1400, "weight": 3},
+        "a--s": {"rate": "10Mbit", "delay": "2ms", "delayBack": "1ms", "loss": 0.01, "lossBurst": 3, "mtu": 1400, "weight": 3},
         "s--7": {"rate": "1Gbit"},
     }
     assert made.node("a").position == (1.0, 2.0)
@@ -157,7 +157,7 @@ def test_a_core_scenario_gives_devices_networks_and_options() -> None:
     assert links_of(core) == {
         "n1--lan": {"rate": "54Mbit", "delay": "5ms", "jitter": "1ms", "loss": 0.015, "duplicate": 0.01, "queue": 20},
         "n2--lan": {},
-        "n3--air": {"rate": "11Mbit"},
+        "n3--air": {"rate": "11Mbit", "rateBack": "22Mbit", "delayBack": "100us"},
         "n1--air": {},
     }
     assert core.warnings == (
@@ -165,7 +165,6 @@ def test_a_core_scenario_gives_devices_networks_and_options() -> None:
         "not carried over: image 'ubuntu' of n3",
         "not carried over: what makes a network a WIRELESS_LAN, instead of which a switch is made, of air",
         "not carried over: addresses (new ones are given)",
-        "not carried over: other options for the direction back of n3--air",
         "not carried over: the section 'session_hooks'",
     )
 

@@ -36,7 +36,7 @@ def from_core(kind: type[T], text: str, where: str) -> T:
         _take_device(drawn, device)
     for network in root.iterfind("networks/network"):
         _take_network(drawn, network)
-    directions: set[tuple[str, ...]] = set()
+    directions: dict[tuple[str, ...], tuple[int, str]] = {}
     for link in root.iterfind("links/link"):
         _take_link(drawn, link, directions)
     for section in root:
@@ -72,20 +72,21 @@ def _position(element: Element) -> Position | None:
         return None
 
 
-def _take_link(drawn: Drawn, link: Element, directions: set[tuple[str, ...]]) -> None:
+def _take_link(drawn: Drawn, link: Element, directions: dict[tuple[str, ...], tuple[int, str]]) -> None:
     ends = next(((link.get(one, ""), link.get(two, "")) for one, two in _ENDS if link.get(one)), ("", ""))
-    where = drawn.between(*ends)
     options = link.find("options")
-    values = dict(options.attrib) if options is not None else {}
-    if values.get("unidirectional") == "1":
+    attributes = _link_attributes(drawn, dict(options.attrib) if options is not None else {}, drawn.between(*ends))
+    if options is not None and options.get("unidirectional") == "1":
+        # Of a link with options for each direction there are two, the second from the other end.
         ports = tuple(sorted(f"{end}/{_interface(link, side)}" for side, end in enumerate(ends, 1)))
-        if ports in directions:
-            drawn.leave("other options for the direction back", where)
+        known = directions.setdefault(ports, (drawn.links, ends[0]))
+        if known[0] != drawn.links:
+            back = "Back" if ends[0] != known[1] else ""
+            drawn.add_to_link(known[0], {f"{name}{back}": value for name, value in attributes.items()})
             return
-        directions.add(ports)
     if any(interface.get(key) for interface in link if interface.tag.startswith("i") for key in ("ip4", "ip6")):
         drawn.leave("addresses (new ones are given)")
-    drawn.link(*ends, _link_attributes(drawn, values, where))
+    drawn.link(*ends, attributes)
 
 
 def _interface(link: Element, side: int) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Hashable, Iterable, Mapping
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any, Final, TypeVar
 
 from nepi.errors import BadValueError
@@ -86,6 +87,16 @@ class Drawn:
         count = self._counts[pair] = self._counts.get(pair, 0) + 1
         called = link_name(*ends, count) if name is None else self._names.take(name, link_name(*ends, count))
         self._links.append(TopologyLink(called, ends, "", dict(attributes)))
+
+    def add_to_link(self, number: int, attributes: Mapping[str, Any]) -> None:
+        """Give a link more attributes; the first one that was drawn has the number 0."""
+        link = self._links[number]
+        self._links[number] = replace(link, attributes={**link.attributes, **attributes})
+
+    @property
+    def links(self) -> int:
+        """How many links there are so far."""
+        return len(self._links)
 
     def leave(self, what: str, where: str = "") -> None:
         """Note that something is not carried over, and on which node or link."""

@@ -18,8 +18,9 @@ if TYPE_CHECKING:
 T = TypeVar("T", bound="Topology")
 
 QUANTITIES: Final = ("rate", "delay", "jitter", "loss", "duplicate", "reorder", "corrupt")
-OTHERS: Final = ("queue", "mtu", "weight", "up", "networks")
-"""Edge attributes that are a link's: those with a unit, in each direction, and those without."""
+OTHERS: Final = ("queue", "burst", "queueDiscipline", "ecn", "jitterDistribution", "lossBurst", "gemodel")
+OF_BOTH: Final = ("mtu", "up", "weight", "networks", "implementation", "timeline", "timelineBack", "timelineRepeat")
+"""Edge attributes that are a link's: those with a unit in each direction, others in each direction, and those of the link as a whole."""
 
 _ZOO: Final = ("LinkSpeed", "LinkSpeedUnits", "LinkSpeedRaw")
 _SILENT: Final = frozenset({"id", "key", "LinkLabel", "LinkType", "LinkNote", "LinkStatus", *_ZOO})
@@ -107,7 +108,7 @@ def _link_attributes(drawn: Drawn, data: Mapping[str, Any], where: str) -> dict[
             kept = drawn.value(quantity, value, where)
             if kept:
                 attributes[name] = kept[quantity]
-        elif name in OTHERS and isinstance(value, str | int | float | bool):
+        elif (quantity in OTHERS or name in OF_BOTH) and isinstance(value, str | int | float | bool):
             attributes[name] = value
         elif name not in _SILENT:
             drawn.leave(f"{name!r}", where)

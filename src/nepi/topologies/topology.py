@@ -395,7 +395,7 @@ class Topology:
         return replace(self, links=links)
 
     def with_delay_as_weight(self) -> Self:
-        """Return one whose static routes take the ways of least delay. A link without a delay counts as a microsecond."""
+        """Return one whose static routes take the ways of least delay (from first ends). A link without one counts as a microsecond."""
         links = tuple(
             replace(one, attributes={**one.attributes, "weight": max(duration_s(one.attributes.get("delay", 0)), LEAST_WEIGHT_S) * 1000})
             for one in self.links
