@@ -93,6 +93,20 @@ def test_what_a_node_says_of_its_routes_counts_more() -> None:
     assert set(world.plan(routing="hosts").routes) == {b, d}
 
 
+def test_a_node_with_a_routing_daemon_gets_no_routes_of_the_daemons_version() -> None:
+    world, (a, b, c, d) = chain("a", "b", "c", "d")
+    world.add("Ospf", b)
+    world.add("Ospf", c)
+    world.description.resources[c - 1].attributes["routing"] = "static"
+    routes = world.plan().routes
+    assert {node: [one.via for one in rows] for node, rows in routes.items()} == {
+        a: ["10.0.0.2", "fd00::2"],
+        b: ["fd00:0:0:1::2"],
+        c: ["10.0.0.5", "fd00:0:0:1::1"],
+        d: ["10.0.0.9", "fd00:0:0:2::1"],
+    }
+
+
 def test_routes_of_ones_own_win_and_the_rest_is_routed_around_them() -> None:
     world, (a, b, c, d) = chain("a", "b", "c", "d")
     world.add("Route", a, network="10.0.0.4", prefix=30, nexthop="10.0.0.2")

@@ -76,6 +76,7 @@ CATALOGUE: Mapping[str, TypeSpec] = {
             aliases=("LinuxPing",),
         ),
         make_type("t::Server", "application", (NODE,), service=True),
+        make_type("t::Ospf", "application", (NODE,), service=True, finds_routes=(4,)),
         make_type("t::Thing", needs=(Need("t::Thing", required=False),)),
         make_type("t::Starter", needs=(Need("nepi.test.Server", ResourceState.STARTED),)),
     )

@@ -31,6 +31,7 @@ class RoutingDaemon(CommandApplication):
     """Speaks OSPF (IPv4) on all interfaces of its node. What it is called with is said by subclasses."""
 
     service = True
+    finds_routes = (4,)
     area = Attribute.string("0.0.0.0", help="OSPF area of all interfaces.", flags=Flags.Design)
     cost = Attribute.integer(10, help="Cost of each interface.", flags=Flags.Design, range=(1, 65_535))
     helloInterval = Attribute.integer(1, help="Seconds between greetings.", flags=Flags.Design, range=(1, 65_535))

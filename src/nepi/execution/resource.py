@@ -130,6 +130,7 @@ class ResourceManager(Template):
     wants: ClassVar[Mapping[Any, int]] = {}
     """The same for kinds that may be missing."""
     service: ClassVar[bool] = False
+    finds_routes: ClassVar[tuple[int, ...]] = ()
     """Whether it runs until it is stopped, as nodes, links and servers do."""
     role: ClassVar[Role] = ""
     """What it is in a topology."""

@@ -30,6 +30,7 @@ def spec_of(rclass: type[ResourceManager]) -> TypeSpec:
         needs=(*needs, *wants),
         lineage=frozenset(_lineage(rclass)),
         service=rclass.service,
+        finds_routes=tuple(rclass.finds_routes),
         role=rclass.role,
         tools=tuple(rclass.tools),
         packages=rclass.packages,

@@ -53,6 +53,7 @@ class TypeSpec:
         needs: what it needs of its connections.
         lineage: every rtype and qualified class name that it is an instance of, its own included.
         service: it does not end by itself (nodes, links, servers).
+        finds_routes: versions of IP that it finds the routes of its node for, as routing daemons do; the plan then gives it none.
         role: what it is in a topology.
         tools: programs that must exist where it runs.
         packages: the Debian packages that have them, by program.
@@ -69,6 +70,7 @@ class TypeSpec:
     needs: tuple[Need, ...] = ()
     lineage: frozenset[str] = frozenset()
     service: bool = False
+    finds_routes: tuple[int, ...] = ()
     role: Role = ""
     tools: tuple[str, ...] = ()
     packages: Mapping[str, str] = field(default_factory=dict)

@@ -39,19 +39,28 @@ Explicit = Mapping[int, Sequence[Subnet]]
 
 def plan_routes(graph: Graph, ways: Mapping[int, Ways], explicit: Explicit, routing: str) -> dict[int, tuple[RoutePlan, ...]]:
     """Return the routes of each node, by guid; those of an earlier increment when nothing has changed since."""
-    if graph.earlier.needs and not any(graph.spec(one.guid).role in _ROLES for one in graph.new):
+    if graph.earlier.needs and not any((spec := graph.spec(one.guid)).role in _ROLES or spec.finds_routes for one in graph.new):
         return {guid: routes for guid, routes in graph.earlier.routes.items() if guid in graph.resources}
     routes: dict[int, list[RoutePlan]] = {}
     for version, known in ways.items():
         if not known.is_routed:
             continue
         table = _Table(graph, known, version)
+        daemons = _with_daemons(graph, version)
         for node, numbers in known.attached.items():
-            mode = graph.value(node, "routing") or routing
+            mode = graph.value(node, "routing") or ("none" if node in daemons else routing)
             if mode == "static" or (mode == "hosts" and len(numbers) == 1):
                 taken = [one for one in explicit.get(node, ()) if one.version == version]
                 routes.setdefault(node, []).extend(table.of(node, taken))
     return {node: tuple(rows) for node, rows in sorted(routes.items()) if rows}
+
+
+def _with_daemons(graph: Graph, version: int) -> set[int]:
+    """Return the nodes on which something finds the routes while the experiment runs."""
+    finders = {rtype for rtype, spec in graph.specs.items() if version in spec.finds_routes}
+    if not finders:
+        return set()
+    return {node for one in graph.resources.values() if one.rtype in finders for node in graph.peers_of_role(one.guid, "node")}
 
 
 class _Table:

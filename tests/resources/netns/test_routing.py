@@ -25,7 +25,7 @@ def reroutes(ec: ExperimentController, kind: str) -> None:
     far = "10.0.0.6"  # r2, on its link to r1
     assert "via 10.0.0.2" in sh(ec, "r0", f"ip route get {far}")
     links[0].set(up=False)
-    sh(ec, "r0", f"until ip route get {far} 2>/dev/null | grep -q 'via 10.0.0.14'; do sleep 0.05; done")
+    sh(ec, "r0", f"until ip route get {far} 2>/dev/null | grep -q 'via 10.0.0.13'; do sleep 0.05; done")
     assert reaches(ec, "r0", far)
     lost = [one for one in daemons[0].result.changes if one.before == "Full"]
     assert [(one.interface, one.after) for one in lost] == [("eth0", "Down")]
