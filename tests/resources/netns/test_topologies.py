@@ -130,13 +130,22 @@ def test_with_routes_of_hosts_only_routers_are_left_to_daemons(ec: ExperimentCon
     assert sh(ec, "n1", "ip route show proto static") == ""
 
 
+def address_of(ec: ExperimentController, net: Net, node: str, link: str) -> str:
+    """Return the IPv4 address of a node on a link."""
+    (end,) = (end for end in ec.plan.interfaces[net.link(link).guid] if end.node == net.node(node).guid)
+    return end.addresses[0].partition("/")[0]
+
+
 def test_weights_lead_the_other_way_round(ec: ExperimentController) -> None:
-    net = ec.build(Topology.ring(3).with_links("n1--n2", weight=10))
-    ping = ec.add("Ping", net.node("n1"), target=net.node("n2"), count=1)
+    net = ec.build(Topology.ring(4).with_links("n1--n2", weight=10))
+    client, _ = ec.iperf3(net.node("n1"), net.node("n3"), duration="1s")
+    for first, second, rate in (("n1", "n2", "1Mbit"), ("n2", "n3", "1Mbit"), ("n3", "n4", "20Mbit"), ("n4", "n1", "50Mbit")):
+        net.link(first, second).set(rate=rate)
     up(ec)
-    assert ec.wait_finished(ping)
-    hops = sh(ec, "n1", "ip -j route get fd00::2; ip route get 10.0.0.10")
-    assert "10.0.0.9" in hops
+    far, hop = address_of(ec, net, "n3", "n2--n3"), address_of(ec, net, "n4", "n4--n1")
+    assert f"via {hop}" in sh(ec, "n1", f"ip route get {far}")
+    assert ec.wait_finished(client)
+    assert ("throughput", "20Mbit (at most 19.13Mbit of data)") in [(row[0], row[1]) for row in client.measured()]
 
 
 def test_networks_of_a_topology_are_used_and_told_when_they_are_too_small(ec: ExperimentController) -> None:
