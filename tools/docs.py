@@ -23,6 +23,7 @@ from nepi.engine.events import Retry
 from nepi.execution.ec import ExperimentController
 from nepi.execution.failure import ECState, FailureLevel, FailureManager
 from nepi.execution.handle import Handle
+from nepi.execution.net import Net
 from nepi.execution.resource import ResourceManager
 from nepi.execution.waits import WaitResult
 from nepi.model import conditions
@@ -30,6 +31,8 @@ from nepi.model.attributes import Attribute, Flags, Types
 from nepi.model.states import ResourceAction, ResourceState
 from nepi.model.traces import Trace, TraceAttr
 from nepi.model.typespec import TypeSpec
+from nepi.topologies.elements import TopologyLink, TopologyNode
+from nepi.topologies.topology import Topology
 
 REFERENCE: Final = Path(__file__).resolve().parents[1] / "docs" / "reference"
 GENERATED: Final = "*This page is written by `tools/docs.py` from the code; change it there.*"
@@ -137,6 +140,10 @@ time is asked for, text with a unit ("2s") or seconds will do.
 """,
         class_section(ExperimentController, "`nepi.ExperimentController`"),
         class_section(Handle, "`nepi.Handle`"),
+        class_section(Topology, "`nepi.Topology`"),
+        class_section(TopologyNode, "`nepi.topologies.elements.TopologyNode`"),
+        class_section(TopologyLink, "`nepi.topologies.elements.TopologyLink`"),
+        class_section(Net, "`nepi.execution.net.Net`"),
         class_section(WaitResult, "`nepi.execution.waits.WaitResult`", "What every wait returns."),
         "## Conditions\n\nWhat they mean over time: [Conditions](conditions.md).\n",
         *(function_entry(getattr(conditions, name), f"nepi.{name}") for name in ("quorum", "trace_matches")),
