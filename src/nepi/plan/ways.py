@@ -50,9 +50,10 @@ class Ways:
         self._costs: dict[tuple[int, int], float] = {}  # by segment and node
         self._found: dict[int, dict[int, Hop]] = {}
         self._numbers: dict[tuple[int, Subnet], int] = {}
-        for node, ports in topology.by_node.items():
-            if graph.spec(node).role != "node":
-                continue
+        nodes = {node: ports for node, ports in topology.by_node.items() if ports and not ports[0].on_switch}
+        if all(len(ports) == 1 for ports in nodes.values()):
+            return  # one network, or several that nobody joins
+        for node, ports in nodes.items():
             for port in ports:
                 for address in port.addresses:
                     if address.version == version:

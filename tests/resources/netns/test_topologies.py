@@ -60,6 +60,14 @@ def test_a_bottleneck_is_changed_while_it_is_up(ec: ExperimentController) -> Non
     assert rates[0] > 8e6 > 3e6 > rates[2]
 
 
+def test_delays_of_a_way_add_up_in_user_space_or_kernel(ec: ExperimentController) -> None:
+    net = ec.build(Topology.dumbbell(1, bottleneck={"delay": "20ms", "rate": "10Mbit"}, access={"delay": "5ms"}))
+    ping = ec.add("Ping", net.node("left-1"), target=net.node("right-1"), count=3, interval="50ms")
+    ec.run()
+    assert ping.result.received == 3
+    assert ping.result.rtt_min_s >= 0.06
+
+
 def test_routes_come_back_with_an_interface_that_was_down(ec: ExperimentController) -> None:
     net = ec.build(Topology.linear(4))
     up(ec)
@@ -158,3 +166,13 @@ def test_networks_of_a_topology_are_used_and_told_when_they_are_too_small(ec: Ex
         "the networks for automatic IPv4 addresses (172.16.0.0/28) have room for 4 of 9 subnets; "
         "the first without one is that of netns::Link 'b-right-1--east', which needs a /30: give larger networks",
     )
+
+
+def test_a_link_that_is_down_from_the_beginning_has_its_routes_when_it_comes_up(ec: ExperimentController) -> None:
+    net = ec.build(Topology.linear(4).with_links("n1--n2", up=False).with_links("n3--n4", mtu=1200))
+    up(ec)
+    assert not reaches(ec, "n1", "n3")
+    net.link("n1--n2").set(up=True)
+    assert all(reaches(ec, "n1", name) for name in ("n3", "n3.ip6", "n4"))
+    net.link("n3--n4").set(mtu=1500)  # IPv6 needs 1280
+    assert reaches(ec, "n1", "n4.ip6")

@@ -90,7 +90,9 @@ class Link(Impaired, rtype="netns::Link"):
     timelineRepeat = Attribute.boolean(False, help="Begin the changes anew at the time of the last one.", flags=Flags.Design)
     addressing = Attribute.boolean(True, help="Give addresses to its ends if they have none.", flags=Flags.Design)
 
-    networks = Attribute.string(help="Where their addresses come from, '10.1.0.0/16 fd01::/48'; the experiment's.", flags=Flags.Design)
+    networks = Attribute.string(
+        help="Networks for their addresses, '10.1.0.0/16 fd01::/48'; the experiment's when not set.", flags=Flags.Design
+    )
     weight = Attribute.number(
         help="What it costs to send over it, for static routes; 1 when not set.", range=(1e-9, 1e9), flags=Flags.Design
     )

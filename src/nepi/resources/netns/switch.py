@@ -21,7 +21,9 @@ class Switch(NamespaceResource, rtype="netns::Switch"):
     up = Attribute.boolean(True, help="Whether it forwards; down, all its ports are.")
     addressing = Attribute.boolean(True, help="Give addresses to interfaces on it that have none.", flags=Flags.Design)
 
-    networks = Attribute.string(help="Where their addresses come from, '10.1.0.0/16 fd01::/48'; the experiment's.", flags=Flags.Design)
+    networks = Attribute.string(
+        help="Networks for their addresses, '10.1.0.0/16 fd01::/48'; the experiment's when not set.", flags=Flags.Design
+    )
 
     async def deploy(self) -> None:
         """Make the bridge."""
