@@ -6,10 +6,13 @@ from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, ClassVar, Final
 
+from nepi.apps.building import carry_out
 from nepi.apps.command_application import CommandApplication, check_command
 from nepi.apps.command_line import command_argv
+from nepi.apps.provisioning import Folders, provisioning_steps
 from nepi.errors import BadValueError
 from nepi.execution.attribute import Attribute, Flags
+from nepi.execution.trace import Trace
 from nepi.hosts.port import Process
 from nepi.hosts.roles import HostNode
 from nepi.model.experiment import ResourceDescription
@@ -17,16 +20,11 @@ from nepi.model.typespec import Check
 
 NOT_YET: Final[Mapping[str, str]] = {
     "forwardX11": "a graphical program cannot be shown",
-    "depends": "nothing is installed there: install the Debian packages before",
-    "sources": "nothing is copied there: name the files by their paths",
-    "files": "nothing is copied there: name the files by their paths",
-    "libs": "nothing is copied there: set LD_LIBRARY_PATH in `env`",
-    "bins": "nothing is copied there: name the program by its path",
-    "code": "nothing is copied there: name the files by their paths",
-    "build": "nothing is built there: build it before, or in `command`",
-    "install": "nothing is installed there: install it before, or in `command`",
 }
 """Attributes of the original that no host of this version has a use for, and what to do instead."""
+
+SOME_FOLDERS: Final = Folders(Path("/"), Path("/"), Path("/"), Path("/"))
+"""Stand for those of a host, which are not known when it is planned."""
 
 
 def check_application(one: ResourceDescription, peers: Sequence[ResourceDescription], facts: Mapping[str, Any]) -> Iterable[str]:
@@ -37,12 +35,13 @@ def check_application(one: ResourceDescription, peers: Sequence[ResourceDescript
             yield f"attribute {name!r} is not supported yet: {why}"
     try:
         command_argv(one.attributes.get("command", ""))
+        provisioning_steps(one.attributes, SOME_FOLDERS)
     except BadValueError as error:
         yield str(error)
 
 
-def _not_yet(what: str) -> Attribute:
-    return Attribute.string(help=f"{what} (not supported yet).", flags=Flags.Design)
+def _text(help: str) -> Attribute:
+    return Attribute.string(help=help, flags=Flags.Design)
 
 
 class Application(CommandApplication):
@@ -54,19 +53,40 @@ class Application(CommandApplication):
 
     check: ClassVar[Check | None] = staticmethod(check_application)
 
-    command = Attribute.string(help="What to run; ${RUN_HOME} is the folder that it runs in.", flags=Flags.Design)
+    command = Attribute.string(help="What to run, in ${RUN_HOME}; more such path tags are in docs/howto/build-code.md.", flags=Flags.Design)
     stdin = Attribute.string(help="Standard input: a text, or the path of a local file.", flags=Flags.Design)
+    openStdin = Attribute.boolean(False, help="Leave standard input open for ec.send_stdin, after `stdin`.", flags=Flags.Design)
     listens = Attribute.integer(help="TCP port on which it accepts when it has started.", range=(1, 65_535), flags=Flags.Design)
     sudo = Attribute.boolean(False, help="Run as root; commands in namespaces always do.", flags=Flags.Design)
     forwardX11 = Attribute.boolean(False, help="Show its windows here (not supported yet).", flags=Flags.Design)
-    depends = _not_yet("Packages to install before")
-    sources = _not_yet("Files to download or copy")
-    files = _not_yet("Files to copy")
-    libs = _not_yet("Libraries to copy")
-    bins = _not_yet("Programs to copy")
-    code = _not_yet("Source code to copy")
-    build = _not_yet("Commands that build it")
-    install = _not_yet("Commands that install it")
+    depends = _text("Debian packages that must be installed there; it fails, and says so, when one is not.")
+    sources = _text("Local files, or http addresses, that are brought to ${SRC}.")
+    files = _text("Local files that are brought to ${SHARE}.")
+    libs = _text("Local libraries that are brought to ${LIB}, where the command looks for libraries then.")
+    bins = _text("Local programs that are brought to ${BIN}.")
+    code = _text("Source code that is brought to ${APP_HOME}/code: a local file or folder, or a text of several lines.")
+    build = _text("Shell commands that build it, in ${RUN_HOME}, before it is READY.")
+    install = _text("Shell commands that install what was built, likewise.")
+    buildDeadline = Attribute.duration("10min", help="Time that `build` and `install` get, each.", flags=Flags.Design)
+    deploy_stdout = Trace("deploy_stdout", "What building it printed.", enabled=True)
+    deploy_stderr = Trace("deploy_stderr", "What building it complained of.", enabled=True)
+
+    async def deploy(self) -> None:
+        """Bring there what it needs, and build it."""
+        names = ("sources", "files", "bins", "libs", "code", "depends", "build", "install")
+        steps = provisioning_steps({name: self.get(name) for name in names}, self.folders()) if self._provisions(names) else []
+        if steps:
+            host, deadline_s = self.peer(HostNode).host, self.get("buildDeadline")
+            await carry_out(steps, host, self.run_home, self.variables(), deadline_s=deadline_s)
+        await super().deploy()
+
+    def _provisions(self, names: Sequence[str]) -> bool:
+        return any(self.get(name) for name in names)
+
+    def variables(self) -> dict[str, str]:
+        """Return the variables of the command; with libraries of its own, where they are."""
+        libraries = {"LD_LIBRARY_PATH": str(self.folders().usr / "lib")} if self.get("libs") else {}
+        return {**libraries, **super().variables()}
 
     def argv(self) -> list[str]:
         """Return the command as an argument list."""
@@ -83,6 +103,10 @@ class Application(CommandApplication):
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_text(text, encoding="utf-8")
         return path
+
+    def opens_stdin(self) -> bool:
+        """Return whether standard input is left open."""
+        return bool(self.get("openStdin"))
 
     async def wait_until_started(self, host: HostNode, process: Process) -> None:
         """Wait until it accepts, if it is to."""

@@ -16,6 +16,7 @@ from typing import Any, ClassVar
 from nepi.apps.command_line import command_argv, environment
 from nepi.apps.expected_status import expected_statuses
 from nepi.apps.output_text import last_lines
+from nepi.apps.provisioning import Folders
 from nepi.errors import BadValueError, CommandError, DeadlineError, NepiError, ResourceError
 from nepi.execution.attribute import Attribute, Flags
 from nepi.execution.resource import ResourceManager
@@ -23,7 +24,7 @@ from nepi.execution.trace import Trace
 from nepi.hosts.port import Exit, Process
 from nepi.hosts.roles import HostNode
 from nepi.model.experiment import ResourceDescription
-from nepi.model.states import ResourceAction, ResourceState
+from nepi.model.states import ResourceAction, ResourceState, ResourceState2str
 from nepi.model.typespec import Check, Role
 from nepi.units import format_duration
 
@@ -80,13 +81,21 @@ class CommandApplication(ResourceManager):
         raise NotImplementedError
 
     def variables(self) -> dict[str, str]:
-        """Return the variables that the command gets on top of the host's."""
-        home = str(self.run_home)
-        return {"RUN_HOME": home, "APP_HOME": home, "EXP_HOME": self.ec.run_dir, **environment(self.get("env") or "")}
+        """Return the variables that the command gets on top of the host's: the path tags, and those of `env`."""
+        return {**self.folders().tags(), **environment(self.get("env") or "")}
+
+    def folders(self) -> Folders:
+        """Return the folders that the path tags stand for."""
+        scratch = self.peer(HostNode).host.scratch
+        return Folders(Path(self.ec.run_dir), scratch, scratch / "apps" / self.name.replace("/", "_"), self.run_home)
 
     def stdin_file(self) -> Path | None:
         """Return the file that the command reads as its standard input."""
         return None
+
+    def opens_stdin(self) -> bool:
+        """Return whether standard input is left open, for `write_stdin`; what `stdin_file` has is then written to it first."""
+        return False
 
     async def wait_until_started(self, host: HostNode, process: Process) -> None:
         """Wait until the application does what it is for; `startDeadline` bounds it."""
@@ -145,9 +154,32 @@ class CommandApplication(ResourceManager):
         stdout = self.trace_path("stdout")
         stdout.parent.mkdir(parents=True, exist_ok=True)
         self.words_offset = self.words_path.stat().st_size if self.words_path.exists() else 0
-        return await node.host.start(
-            self.argv(), stdout=stdout, stderr=stderr, stdin=self.stdin_file(), env=self.variables(), cwd=self.run_home
+        first, is_open = self.stdin_file(), self.opens_stdin()
+        process = await node.host.start(
+            self.argv(),
+            stdout=stdout,
+            stderr=stderr,
+            stdin=None if is_open else first,
+            open_stdin=is_open,
+            env=self.variables(),
+            cwd=self.run_home,
         )
+        if is_open and first is not None:
+            await process.write_stdin(await asyncio.to_thread(first.read_bytes))
+        return process
+
+    async def write_stdin(self, data: bytes, *, eof: bool = False) -> None:
+        """Write to the standard input of the command while it runs.
+
+        Raises:
+            ResourceError: it does not run, does not read any more, or its standard input was not left open.
+        """
+        process = self.process
+        if process is None or self.state != STARTED:
+            state = ResourceState2str[ResourceState(self.state)]
+            what = f"{len(data)} bytes cannot be written to {self.name}: it does not run (it is {state})"
+            raise ResourceError(what, resource=self.name, action="write")
+        await process.write_stdin(data, eof=eof)
 
     async def _watch(self, process: Process) -> None:
         exit_ = await process.wait()

@@ -34,6 +34,7 @@ from nepi.execution.run import Run
 from nepi.execution.rundir import RunDir, checked_name, runs_home
 from nepi.execution.scheduler import Task
 from nepi.execution.sessions import Session
+from nepi.execution.speaking import Speaking
 from nepi.execution.tasks import Tasks, due_in_s, own_method
 from nepi.execution.waiting import Waiting
 from nepi.model.commands import Completed
@@ -57,7 +58,7 @@ __all__ = ["ECState", "ExperimentController", "FailureLevel", "FailureManager"]
 S = TypeVar("S", bound=Session)
 
 
-class ExperimentController(Planning, Changing, Waiting, Ending, Describing, Building, Logger):
+class ExperimentController(Planning, Changing, Speaking, Waiting, Ending, Describing, Building, Logger):
     """Controls one run of one experiment.
 
     Args:

@@ -127,6 +127,11 @@ class Handle(Reference):
         self._ec.act(ResourceAction.STOP, self.guid)
         return self
 
+    def write_stdin(self, data: bytes | str, *, eof: bool = False) -> Self:
+        """Write to the standard input of an application that runs; see `ExperimentController.send_stdin`."""
+        self._ec.send_stdin(self.guid, data, eof=eof)
+        return self
+
     def trace(self, name: str = "stdout", attr: str = TraceAttr.ALL, block: int = 512, offset: int = 0) -> Any:
         """Return what a trace holds so far; see `ResourceManager.trace`."""
         return self._ec.trace(self.guid, name, attr, block, offset)

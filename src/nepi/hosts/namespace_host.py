@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import base64
 import os
 import shutil
 from collections.abc import Mapping, Sequence
@@ -10,7 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from nepi.errors import CommandError, ConnectError, DeadlineError
+from nepi.errors import CommandError, ConnectError, DeadlineError, ResourceError
 from nepi.execution.process_identity import ProcessIdentity
 from nepi.hosts.port import Completed, Exit, Process
 
@@ -39,12 +40,13 @@ class CommandRequest:
     env: Mapping[str, str] | None
     owner: int
     wire: bool = False
+    open_stdin: bool = False
 
     def to_json(self) -> dict[str, Any]:
         """Return what the agent is sent."""
         fields = ("tag", "node", "argv", "cwd", "stdout", "stderr", "stdin")
         command = {name: getattr(self, name) for name in fields} | {"env": dict(self.env) if self.env else None}
-        return command | {"wire": True} if self.wire else command
+        return command | {name: True for name in ("wire", "open_stdin") if getattr(self, name)}
 
 
 class NamespaceProcess:
@@ -106,6 +108,17 @@ class NamespaceProcess:
         if not self._exit.done():
             await self._session.connection.request("signal", tag=self.tag, number=int(number))
 
+    async def write_stdin(self, data: bytes, *, eof: bool = False) -> None:
+        """Write to its standard input. See the port."""
+        request = self._session.connection.request("stdin", tag=self.tag, data=base64.b64encode(data).decode(), eof=eof)
+        try:
+            refused = (await request)["refused"]
+        except ConnectError:
+            refused = "it has ended with the run's namespace agent"
+        if refused:
+            what = f"{len(data)} bytes cannot be written to {' '.join(self.argv)!r}: {refused}"
+            raise ResourceError(what, resource=self.node, action="write", backend="netns")
+
     def stderr_tail(self) -> str:
         """Return the last part of what it wrote to standard error."""
         return read_tail(self.stderr_path)
@@ -152,6 +165,7 @@ class NamespaceHost:
         stdout: Path,
         stderr: Path | None = None,
         stdin: Path | None = None,
+        open_stdin: bool = False,
         env: Mapping[str, str] | None = None,
         cwd: Path | None = None,
     ) -> NamespaceProcess:
@@ -168,11 +182,23 @@ class NamespaceHost:
             stdin=_absolute(stdin) if stdin else None,
             env=env,
             owner=self._owner,
+            open_stdin=open_stdin,
         )
         return await self._session.spawn(request)
 
+    @property
+    def scratch(self) -> Path:
+        """The folder that the run has on this host for this node."""
+        return self._scratch
+
     async def run(
-        self, argv: Sequence[str], *, stdin: bytes = b"", env: Mapping[str, str] | None = None, deadline_s: float | None = None
+        self,
+        argv: Sequence[str],
+        *,
+        stdin: bytes = b"",
+        env: Mapping[str, str] | None = None,
+        cwd: Path | None = None,
+        deadline_s: float | None = None,
     ) -> Completed:
         """Run a command to its end and return what it wrote. See the port."""
         self._scratch.mkdir(parents=True, exist_ok=True)
@@ -181,7 +207,7 @@ class NamespaceHost:
         try:
             if stdin:
                 source.write_bytes(stdin)
-            process = await self.start(argv, stdout=out, stderr=err, stdin=source if stdin else None, env=env)
+            process = await self.start(argv, stdout=out, stderr=err, stdin=source if stdin else None, env=env, cwd=cwd)
             try:
                 async with asyncio.timeout(deadline_s):
                     exit_ = await process.wait()

@@ -28,6 +28,17 @@ class Process(Protocol):
     async def stop(self, *, grace_s: float = 5.0) -> Exit:
         """End the whole process tree: TERM, and KILL to what is left after `grace_s`. Harmless when it has ended."""
 
+    async def write_stdin(self, data: bytes, *, eof: bool = False) -> None:
+        """Write to its standard input, which was left open; returns when the host has taken all of it.
+
+        Args:
+            data: what it is to read.
+            eof: nothing comes after it.
+
+        Raises:
+            ResourceError: it has ended, does not read any more, or its standard input was closed or never open.
+        """
+
     async def signal(self, number: int) -> None:
         """Send one signal to the process (not its children). Harmless when it has ended."""
 
@@ -39,6 +50,10 @@ class Host(Protocol):
     def name(self) -> str:
         """The resource's name; how other nodes of the experiment reach it by name."""
 
+    @property
+    def scratch(self) -> Path:
+        """The folder that the run has on this host for this node."""
+
     async def start(
         self,
         argv: Sequence[str],
@@ -46,6 +61,7 @@ class Host(Protocol):
         stdout: Path,
         stderr: Path | None = None,
         stdin: Path | None = None,
+        open_stdin: bool = False,
         env: Mapping[str, str] | None = None,
         cwd: Path | None = None,
     ) -> Process:
@@ -56,6 +72,7 @@ class Host(Protocol):
             stdout: local file that receives standard output, created or appended to.
             stderr: local file for standard error; None sends it where standard output goes.
             stdin: local file to read from; None means /dev/null.
+            open_stdin: standard input is left open for `Process.write_stdin`, also by a later controller; instead of `stdin`.
             env: variables on top of the host's environment.
             cwd: working directory, created if missing; None means the run's scratch folder of this host.
 
@@ -70,6 +87,7 @@ class Host(Protocol):
         *,
         stdin: bytes = b"",
         env: Mapping[str, str] | None = None,
+        cwd: Path | None = None,
         deadline_s: float | None = None,
     ) -> Completed:
         """Run a command to its end and return what it wrote. A non-zero status is not an error here.

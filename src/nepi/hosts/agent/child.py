@@ -32,6 +32,7 @@ class CommandSpec(NamedTuple):
         stdin: None for /dev/null.
         wire: whether it is the wire process: it then runs where the far ends of user-space links are, and its standard input is a
             conversation with the agent.
+        open_stdin: standard input is a pipe that clients write to with `stdin` requests; `stdin` is not heeded then.
     """
 
     tag: str
@@ -43,6 +44,7 @@ class CommandSpec(NamedTuple):
     stdin: str | None = None
     env: Mapping[str, str] | None = None
     wire: bool = False
+    open_stdin: bool = False
 
 
 class Surroundings(NamedTuple):

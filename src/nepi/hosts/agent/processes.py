@@ -13,6 +13,7 @@ from typing import Any
 
 from .child import CommandSpec, Surroundings, run_child
 from .loop import Loop
+from .stdin import StandardInput
 from .tree import Processes, TreeStopper
 
 Reply = Callable[[dict[str, Any]], None]
@@ -25,6 +26,7 @@ class Command:
         channel: to the child, until it executes or fails.
         error: why it could not be executed, {"errno", "what"}.
         exit: what `exits.jsonl` says of it, once it has ended.
+        stdin: where its standard input is written to, if it was asked for.
     """
 
     __slots__ = (
@@ -40,6 +42,7 @@ class Command:
         "spec",
         "start_ticks",
         "started_at",
+        "stdin",
     )
 
     def __init__(
@@ -57,6 +60,7 @@ class Command:
         self.executed: Callable[[], None] | None = None
         self.exit: dict[str, Any] | None = None
         self.heard = b""
+        self.stdin: StandardInput | None = None
 
     @property
     def alive(self) -> bool:
@@ -118,17 +122,24 @@ class Commands:
         if spec.tag in self._by_tag:
             return Command(spec, 0, None, owner, error={"errno": 0, "what": f"tag {spec.tag}: used before"})
         ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_STREAM | socket.SOCK_CLOEXEC)
+        reading, writing = os.pipe2(os.O_CLOEXEC) if spec.open_stdin else (None, None)
         try:
             pid = os.fork()
         except OSError:
             ours.close()
             theirs.close()
+            for fd in (reading, writing):
+                if fd is not None:
+                    os.close(fd)
             raise
         if pid == 0:
-            run_child(spec, netns_fd, theirs, self._around, stdin_fd)
+            run_child(spec, netns_fd, theirs, self._around, stdin_fd if reading is None else reading)
         theirs.close()
         ours.setblocking(False)
         command = self._by_tag[spec.tag] = self._by_pid[pid] = Command(spec, pid, ours, owner)
+        if reading is not None and writing is not None:
+            os.close(reading)
+            command.stdin = StandardInput(self._loop, writing)
         self._loop.watch(ours.fileno(), lambda: self._listen(command))
         return command
 
@@ -217,6 +228,8 @@ class Commands:
             command = self._by_pid.pop(pid, None)
             if command is None:
                 continue
+            if command.stdin is not None:
+                command.stdin.close()
             self._listen(command, ended=True)
             if command.error is not None:
                 continue

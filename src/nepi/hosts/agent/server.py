@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import json
 import os
 import signal
@@ -253,6 +254,16 @@ class Server:
     def _op_signal(self, client: Client, message: Message) -> None:
         self._commands.signal(message["tag"], message["number"])
         self._replier(client, message)({})
+
+    def _op_stdin(self, client: Client, message: Message) -> None:
+        command = self._commands.get(message["tag"])
+        reply = self._replier(client, message)
+        if command is None or not command.alive:
+            reply({"refused": "it has ended"})
+        elif command.stdin is None:
+            reply({"refused": "its standard input was not left open"})
+        else:
+            command.stdin.write(base64.b64decode(message["data"]), message["eof"], lambda reason: reply({"refused": reason}))
 
     def _op_stop(self, client: Client, message: Message) -> None:
         self._commands.stop(message["tag"], message["grace_s"], self._replier(client, message))
