@@ -96,7 +96,7 @@ def test_a_command_that_cannot_be_read_is_a_mistake_of_the_plan(backend: Command
     ec = controller()
     node = backend.node(ec, "a")
     backend.command(ec, node, "echo 'open quote", name="app")
-    backend.command(ec, node, "true", env="no equals sign", sources="x.tgz", name="other")
+    backend.command(ec, node, "true", env="no equals sign", sources="'", name="other")
     with pytest.raises(PlanError) as caught:
         ec.run()
     assert len(caught.value.mistakes) == 3
