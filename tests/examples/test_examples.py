@@ -115,3 +115,53 @@ def test_zoo(tmp_path: Path) -> None:
     match = re.fullmatch(r"from Athens to Dublin (\d+\.\d) Mbit/s", rate)
     assert match is not None
     assert 7 < float(match[1]) < 9.6
+
+
+@pytest.mark.netns
+def test_hello_code(tmp_path: Path) -> None:
+    assert run("hello_code", tmp_path) == "hello, world\nhello, reader\n"
+
+
+@pytest.mark.netns
+def test_file_transfer(tmp_path: Path) -> None:
+    assert run("file_transfer", tmp_path) == "True size\nTrue digest\n"
+
+
+@pytest.mark.netns
+@pytest.mark.slow
+def test_video(tmp_path: Path) -> None:
+    row = re.compile(r"(\w+): 100 pictures sent, (\d+) seen, (\d+) complaints, (\d+\.\d) dB")
+    good, bad = (match for line in run("video", tmp_path).splitlines() if (match := row.fullmatch(line)))
+    assert (good[1], good[3], bad[1]) == ("good", "0", "bad")
+    assert int(bad[3]) > 0
+    assert float(bad[4]) < float(good[4]) > 40
+
+
+@pytest.mark.netns
+@pytest.mark.slow
+def test_ospf_ring(tmp_path: Path) -> None:
+    hops, pings = run("ospf_ring", tmp_path).splitlines()
+    assert hops == "before: 4 hops; after: 5 hops; reached: True"
+    match = re.fullmatch(r"(\d+) of 200 pings were lost", pings)
+    assert match is not None
+    assert 0 < int(match[1]) < 150
+
+
+@pytest.mark.netns
+@pytest.mark.slow
+def test_bbr_cubic(tmp_path: Path) -> None:
+    row = re.compile(r"(\w+): (\d+\.\d) Mbit/s, (\w+), (\d+) ms, (\d+) segments")
+    bbr, cubic = (match for line in run("bbr_cubic", tmp_path).splitlines() if (match := row.fullmatch(line)))
+    assert [(flow[1], flow[3]) for flow in (bbr, cubic)] == [("bbr", "bbr"), ("cubic", "cubic")]
+    assert float(bbr[2]) + float(cubic[2]) == pytest.approx(9.56, rel=0.1)
+    assert min(int(bbr[4]), int(cubic[4])) >= 20  # two ways of 10 ms
+
+
+@pytest.mark.netns
+def test_europe(tmp_path: Path) -> None:
+    helsinki, athens, page = run("europe", tmp_path).splitlines()
+    for line, hops in ((helsinki, "Helsinki: 6 hops"), (athens, "Athens: 5 hops")):
+        match = re.fullmatch(rf"{hops}, (\d+\.\d) ms, loss 0%", line)
+        assert match is not None
+        assert float(match[1]) >= 30
+    assert page == "page: 500000 bytes"

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import MISSING, fields
+from os import PathLike, fspath
 from typing import Any, Final
 
 from nepi.apps.option_kinds import Rate, Seconds, Size, Switch, Whole, Word
@@ -33,7 +34,7 @@ class OptionAttribute(Attribute):
     def _convert(self, value: Any) -> Any:
         if isinstance(value, Reference) and isinstance(self._option.kind, Word):
             return value
-        return self._option.kind.read(value)
+        return self._option.kind.read(fspath(value) if isinstance(value, PathLike) else value)
 
 
 def option_attributes(options: type[CommandOptions], defaults: Mapping[str, Any]) -> dict[str, Attribute]:

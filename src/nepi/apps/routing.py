@@ -10,7 +10,7 @@ from typing import Any, ClassVar, Final
 from nepi.apps.command_application import CommandApplication, check_command
 from nepi.apps.routing_config import OspfSettings, RoutedInterface, bird_config, networks_to_reach, ospfd_config, routed_interfaces
 from nepi.apps.routing_output import RoutingResult, parse_routing_log, routes_in
-from nepi.errors import CommandError, TraceError
+from nepi.errors import CommandError, ResourceError, TraceError
 from nepi.execution.attribute import Attribute, Flags
 from nepi.hosts.port import Process
 from nepi.hosts.roles import HostNode
@@ -71,7 +71,13 @@ class RoutingDaemon(CommandApplication):
 
     async def start(self) -> None:
         """Write the configuration, let the kernel leave out routes by interfaces without a carrier, then start it."""
-        host = self.peer(HostNode).host
+        node = self.peer(HostNode)
+        if self.ec.plan.routes.get(node.guid):
+            what = f"{node.name} has static routes from the plan, which go before those that {self.name} finds"
+            raise ResourceError(
+                f"{what}: set ExperimentController(..., routing='hosts'), or routing='none' of the node", resource=self.name
+            )
+        host = node.host
         for name, text in self.files().items():
             await host.write_file(self.run_home / name, text.encode())
         done = await host.run(linkdown_argv(one.ifname for one in self.interfaces()))

@@ -4,10 +4,16 @@ from __future__ import annotations
 
 import pytest
 
-from nepi import ExperimentController, Handle
-from tests.resources.netns.conftest import SOON, reaches, sh, up
+from nepi import ExperimentController, ExperimentError, Handle
+from tests.resources.netns.conftest import SOON, MakeController, reaches, sh, up
 
 pytestmark = pytest.mark.netns
+
+
+@pytest.fixture
+def ec(controller: MakeController) -> ExperimentController:
+    """An experiment whose routers get no routes from the plan."""
+    return controller(routing="hosts")
 
 
 def ring(ec: ExperimentController, kind: str) -> tuple[list[Handle], list[Handle]]:
@@ -23,9 +29,9 @@ def reroutes(ec: ExperimentController, kind: str) -> None:
     # STARTED means that all ways are known.
     assert all(reaches(ec, "r0", f"r{number}") for number in (1, 2, 3))
     far = "10.0.0.6"  # r2, on its link to r1
-    assert "via 10.0.0.2" in sh(ec, "r0", f"ip route get {far}")
+    assert "dev eth0" in sh(ec, "r0", f"ip route get {far}")
     links[0].set(up=False)
-    sh(ec, "r0", f"until ip route get {far} 2>/dev/null | grep -q 'via 10.0.0.13'; do sleep 0.05; done")
+    sh(ec, "r0", f"until ip route get {far} 2>/dev/null | grep -q 'dev eth1'; do sleep 0.05; done")
     assert reaches(ec, "r0", far)
     lost = [one for one in daemons[0].result.changes if one.before == "Full"]
     assert [(one.interface, one.after) for one in lost] == [("eth0", "Down")]
@@ -69,3 +75,11 @@ def test_routers_on_one_switch_find_each_other(ec: ExperimentController) -> None
         ec.add("Bird", router)
     up(ec)
     assert len(sh(ec, "r0", "ip route show proto bird").splitlines()) >= 2
+    assert reaches(ec, "host-r0", "host-r2")
+
+
+def test_a_daemon_beside_static_routes_says_what_to_do(controller: MakeController) -> None:
+    ec = controller()
+    ring(ec, "Bird")
+    with pytest.raises(ExperimentError, match=r"r\d has static routes from the plan, .*routing='hosts'"):
+        ec.run(deadline=SOON)
