@@ -33,6 +33,8 @@ _ELSEWHERE: Final = {
     "o": "the output is the trace `stdout`",
     "P": "no plot is written; the result has the numbers",
     "r": "a repetition is another UdpTest",
+    "continuous": "a repetition is another UdpTest",
+    "printTimestamp": "the result says when it began",
 }
 
 
@@ -64,6 +66,9 @@ class UdpTestOptions(CommandOptions):
     o: str | None = field(default=None, metadata=option("o", "", Word(), "Not here: the output is the trace `stdout`."))
     P: bool = field(default=False, metadata=option("P", "", Switch(), "Not here."))
     r: int | None = field(default=None, metadata=option("r", "", Whole(0, 2**31), "Not here: use several tests."))
+
+    continuous: bool = field(default=False, metadata=option("continuous", "", Switch(), "Not here: use several tests."))
+    printTimestamp: bool = field(default=False, metadata=option("printTimestamp", "", Switch(), "Not here: the result has the time."))
 
     def conflicts(self) -> list[str]:
         """Name what is elsewhere now, and what a server has no use for."""
