@@ -62,3 +62,12 @@ def test_graphml_brings_a_network_up_with_routes_and_down(tmp_path: Path) -> Non
     table, figures = bench(tmp_path, "graphml.py", "--nodes", "4", "--links", "4", "--repeat", "1")
     assert [line.split()[0] for line in table[1:]] == ["load", "build", "deploy", "up", "down"]
     assert figures["medians"]["routes"] > 0
+
+
+@pytest.mark.slow
+@pytest.mark.netns
+def test_the_user_space_link_is_measured_beside_a_bare_veth(tmp_path: Path) -> None:
+    table, figures = bench(tmp_path, "user_space_link.py", "--engines", "python,veth", "--seconds", "0.1", "--quick")
+    assert [row["engine"] for row in figures["rows"]] == ["python", "veth"]
+    assert [row["rtt_min_ms"] >= 20 for row in figures["rows"]] == [True, False]
+    assert table[0].startswith("asked: rtt 20.3 ms")

@@ -5,7 +5,7 @@ import json
 
 import pytest
 
-from nepi.cli.doctor import Check, namespace_checks, tool_checks
+from nepi.cli.doctor import Check, namespace_checks, tool_checks, userspace_check
 from nepi.hosts.namespace_facts import NamespaceFacts
 from tests.cli.conftest import nepi
 
@@ -20,6 +20,7 @@ ALL_WELL = NamespaceFacts(
     links=("veth", "bridge", "tap", "vxlan"),
     nofile=(1024, 1_048_576),
     settings={},
+    userspace_links={"available": True, "compiled": True, "packets_per_s": 250_000, "frame_bytes": 1514},
 )
 
 
@@ -48,7 +49,7 @@ def test_what_is_lacking_is_told_with_what_it_means_and_what_mends_it() -> None:
         Check(
             "queue netem",
             "lacking",
-            "none; without it: no delay, loss, duplication and the like of links",
+            "none; done in user space: delay, loss, duplication and the like of links",
             "sudo modprobe sch_netem, or a kernel with CONFIG_NET_SCH_NETEM",
         ),
         Check(
@@ -58,6 +59,24 @@ def test_what_is_lacking_is_told_with_what_it_means_and_what_mends_it() -> None:
             'echo "$USER hard nofile 65536" | sudo tee /etc/security/limits.d/nepi.conf, then log in anew',
         ),
     ]
+
+
+def test_without_netem_and_user_space_links_there_is_no_delay() -> None:
+    facts = dataclasses.replace(ALL_WELL, qdiscs=("tbf", "htb"), userspace_links={"available": False, "why": "no packet socket"})
+    assert [(check.name, check.found) for check in namespace_checks(facts) if check.state != "ok"] == [
+        ("queue netem", "none; without it: no delay, loss, duplication and the like of links"),
+        ("user-space link", "no packet socket"),
+    ]
+
+
+def test_the_ceiling_of_the_user_space_link_is_told_with_its_engine() -> None:
+    compiled, python = (userspace_check({**ALL_WELL.userspace_links, "compiled": one}) for one in (True, False))
+    assert compiled == Check("user-space link", "ok", "compiled, up to 250,000 packets/s of 1514 bytes (3 Gbit/s) on a core of its own", "")
+    assert (python.state, python.found) == (
+        "lacking",
+        "in Python, not compiled, up to 250,000 packets/s of 1514 bytes (3 Gbit/s) on a core of its own",
+    )
+    assert "gcc" in python.mend
 
 
 def test_a_missing_program_names_its_package() -> None:

@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from nepi.hosts.namespace_facts import NamespaceFacts, probe
+from nepi.hosts.wire.compiled import load
 
 FINE = NamespaceFacts(
     kernel="6.1.0",
@@ -20,6 +21,7 @@ FINE = NamespaceFacts(
     links=("veth", "bridge", "vxlan", "tap"),
     nofile=(1024, 1_048_576),
     settings={"kernel/unprivileged_userns_clone": "1"},
+    userspace_links={"available": True, "compiled": True, "packets_per_s": 250_000, "frame_bytes": 1514},
 )
 
 
@@ -37,6 +39,8 @@ def test_nothing_lacking_means_no_advice() -> None:
         ({"qdiscs": ("tbf",)}, "modprobe sch_netem"),
         ({"qdiscs": ("netem",)}, "CONFIG_NET_SCH_TBF"),
         ({"links": ("veth",)}, "modprobe bridge"),
+        ({"userspace_links": {"available": False, "why": "no packet socket"}}, "no packet socket"),
+        ({"userspace_links": {"available": True, "compiled": False}}, "sudo apt install gcc libc6-dev"),
         ({"own_proc": False}, "masked"),
         ({"nofile": (256, 512)}, "At most 224 nodes"),
         ({"missing": ("ping", "iperf3")}, "sudo apt install iperf3 iputils-ping"),
@@ -62,6 +66,9 @@ def test_this_machine_is_probed_and_remembered(tmp_path: Path, monkeypatch: pyte
     assert (facts.uid, facts.kernel, facts.missing) == (os.geteuid(), os.uname().release, ("no-such-tool",))
     assert {"veth", "bridge"} <= set(facts.links)
     assert "tbf" in facts.qdiscs
+    links = facts.userspace_links
+    assert (links["available"], links["compiled"], links["frame_bytes"]) == (True, load() is not None, 1514)
+    assert links["packets_per_s"] > 1000
     (kept,) = (tmp_path / "nepi").iterdir()
     kept.write_text(kept.read_text().replace('"tbf"', '"kept"'))
     assert "kept" in probe().qdiscs

@@ -5,7 +5,7 @@ from __future__ import annotations
 import shutil
 import sys
 import tempfile
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Annotated, Any, Final
 
@@ -99,7 +99,8 @@ def namespace_checks(facts: NamespaceFacts) -> list[Check]:
         )
     )
     checks += [_link_check(kind, use, kind in facts.links) for kind, use in LINKS.items()]
-    checks += [_qdisc_check(kind, use, kind in facts.qdiscs) for kind, use in QDISCS.items()]
+    in_user_space = ("netem",) if facts.userspace_links["available"] else ()
+    checks += [_qdisc_check(kind, use, kind in facts.qdiscs, in_user_space) for kind, use in QDISCS.items()]
     checks.append(userspace_check(facts.userspace_links))
     enough = facts.most_nodes >= LOW_NODES
     mend = "" if enough else 'echo "$USER hard nofile 65536" | sudo tee /etc/security/limits.d/nepi.conf, then log in anew'
@@ -139,8 +140,9 @@ def _link_check(kind: str, use: str, there: bool) -> Check:
     return Check(kind, "ok" if there else worst, found, "" if there else f"sudo modprobe {modules.get(kind, kind)}, or another kernel")
 
 
-def _qdisc_check(kind: str, use: str, there: bool) -> Check:
-    found = use if there else f"none; without it: no {use}"
+def _qdisc_check(kind: str, use: str, there: bool, in_user_space: Sequence[str]) -> Check:
+    lacking = f"none; done in user space: {use}" if kind in in_user_space else f"none; without it: no {use}"
+    found = use if there else lacking
     mend = "" if there else f"sudo modprobe sch_{kind}, or a kernel with CONFIG_NET_SCH_{kind.upper()}"
     return Check(f"queue {kind}", "ok" if there else "lacking", found, mend)
 
