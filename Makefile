@@ -48,4 +48,4 @@ clean: ## remove what was made, except the virtual environment
 	find src tests examples bench -name __pycache__ -type d -prune -exec rm -rf {} +
 
 distclean: clean ## remove the virtual environment too
-	rm -rf .venv
+	rm -rf .venv src/nepi/hosts/wire/_wire.*.so

@@ -82,8 +82,8 @@ install_packages() {
     apt-get install -y -qq --no-install-recommends $1 </dev/null >&2 || die "apt-get could not install: $1"
 }
 
-# The environment is current when it was made here, from this pyproject.toml.
-wanted_stamp() { printf '%s\n%s\n' "$(pwd -P)" "$(cksum <pyproject.toml)"; }
+# The environment is current when it was made here, from this pyproject.toml and with this compiled part.
+wanted_stamp() { printf '%s\n%s\n' "$(pwd -P)" "$(cat pyproject.toml src/nepi/hosts/wire/wire.c | cksum)"; }
 is_current() { [ "$(cat "$venv/nepi-$1.stamp" 2>/dev/null)" = "$stamp" ] && [ -x "$venv/bin/python" ]; }
 
 install_package() {
