@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+from nepi.hosts.agent.jitter_tables import jitter_table
 from nepi.hosts.agent.queues import DISCIPLINES, DISTRIBUTIONS, Shape
 from nepi.hosts.wire import parameters as wire
 from nepi.hosts.wire.chance import Chance
@@ -82,3 +83,9 @@ def test_packets_of_a_flow_go_to_one_queue_and_flows_to_different_ones() -> None
 
 def test_what_is_cut_short_is_a_flow_all_the_same() -> None:
     assert {flow_of(ipv4()[:length], 0, 8) < 8 for length in range(60)} == {True}
+
+
+@pytest.mark.parametrize("distribution", ["normal", "pareto", "paretonormal"])
+def test_jitter_has_the_same_tables_as_the_kernel_is_given(distribution: str) -> None:
+    """Written twice, because the agent and the wire process are two programs that share no files."""
+    assert tuple(table(distribution)) == jitter_table(distribution)
