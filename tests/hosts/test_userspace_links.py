@@ -478,6 +478,24 @@ def test_a_link_pushed_beyond_its_ceiling_says_so(tmp_path: Path) -> None:
     assert re.search(r"pushed beyond what the user-space link can do here: \d+ of \d+ frames were more than 1 ms late", word)
 
 
+def test_the_seed_can_be_asked_for_and_is_kept_with_the_run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """That the same seed loses the same frames is a test of the model."""
+
+    async def scenario(folder: Path, seed: str) -> tuple[int, int, int]:
+        monkeypatch.setenv("NEPI_WIRE_SEED", seed)
+        async with session_in(folder) as session:
+            await pair(session)
+            kept = json.loads((folder / "wire.json").read_text())
+            return kept["seed"], session.wire.seed_of("a", "eth0"), session.wire.seed_of("b", "eth0")
+
+    one, again, other = (run(scenario(tmp_path / name, seed)) for name, seed in (("1", "7"), ("2", "7"), ("3", "8")))
+    assert one == again
+    assert (one[0], other[0]) == (7, 8)
+    assert len({*one, *other}) == 6
+    with pytest.raises(ConnectError, match="NEPI_WIRE_SEED is 'x': a whole number"):
+        run(scenario(tmp_path / "4", "x"))
+
+
 def test_an_engine_that_is_not_there_is_said(tmp_path: Path) -> None:
     async def scenario() -> str:
         async with session_in(tmp_path) as session:

@@ -87,7 +87,7 @@ class NamespaceSession:
         self._places: Batcher[_Asked, Message] = Batcher(self._do_steps, size=PLACES_AT_ONCE)
         self._steps: Batcher[_Asked, Message] = Batcher(self._do_steps, size=STEPS_AT_ONCE, patience=PATIENCE_TURNS, after=self._places)
         self._spawns: Batcher[CommandRequest, NamespaceProcess] = Batcher(self._do_spawns, size=COMMANDS_AT_ONCE)
-        self.wire = WireProcess(self, secrets.randbits(64))
+        self.wire = WireProcess(self)
         self._gone = asyncio.Event()
         self._closing = False
         self._pidfd = identity.open()

@@ -7,6 +7,7 @@ import contextlib
 import hashlib
 import json
 import os
+import secrets
 import sys
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -21,6 +22,7 @@ if TYPE_CHECKING:
 
 PROGRAM = Path(__file__).parent / "wire" / "__main__.py"
 ENGINE_VARIABLE = "NEPI_WIRE"
+SEED_VARIABLE = "NEPI_WIRE_SEED"
 ENGINES = ("", "python", "compiled")
 
 
@@ -84,18 +86,16 @@ class Overload:
 class WireProcess:
     """The wire process of a session.
 
-    Args:
-        seed: of all that is left to chance on the run's user-space links.
-
     Attributes:
-        seed: as given; `wire.json` in the run's folder has it.
+        seed: of all that is left to chance on the run's user-space links. Random, unless $NEPI_WIRE_SEED has one when the process
+            is started; `wire.json` in the run's folder has it.
         engine: "python", "compiled", or "" for the best that there is (or what $NEPI_WIRE says).
         says: what the process said of itself ("engine", "punctual").
         lost: done, with the reason, when the process has ended without being asked to; another one when it is started anew.
     """
 
-    def __init__(self, session: NamespaceSession, seed: int) -> None:
-        self.seed = seed
+    def __init__(self, session: NamespaceSession) -> None:
+        self.seed = secrets.randbits(64)
         self.engine = os.environ.get(ENGINE_VARIABLE, "")
         self.says: dict[str, Any] = {}
         self.lost: asyncio.Future[str] = asyncio.get_running_loop().create_future()
@@ -104,6 +104,7 @@ class WireProcess:
         self._watch: asyncio.Task[None] | None = None
         self._process: NamespaceProcess | None = None
         self._listeners: list[Callable[[Overload], None]] = []
+        self._mourners: list[Callable[[str], None]] = []
 
     @property
     def runs(self) -> bool:
@@ -123,6 +124,10 @@ class WireProcess:
     def on_overload(self, tell: Callable[[Overload], None]) -> None:
         """Have `tell` called once for each end of a link whose frames were late or missed."""
         self._listeners.append(tell)
+
+    def on_lost(self, tell: Callable[[str], None]) -> None:
+        """Have `tell` called with the reason each time that the process ends without being asked to."""
+        self._mourners.append(tell)
 
     async def started(self) -> None:
         """Start it if it does not run, and wait until it is ready.
@@ -145,6 +150,7 @@ class WireProcess:
     async def _open(self) -> None:
         if self.engine not in ENGINES:
             raise ConnectError(f"{ENGINE_VARIABLE} is {self.engine!r}: python or compiled, or nothing for the best", backend="netns")
+        self.seed = asked_seed(self.seed)
         run_dir = self._session.run_dir
         log = str(run_dir / "wire.log")
         choice = ("--engine", self.engine) if self.engine else ()
@@ -186,8 +192,13 @@ class WireProcess:
         ended = await process.wait()
         words = process.stderr_tail().strip().splitlines()
         how = f"status {ended.status}" if ended.status is not None else "with the agent"
-        if not self.lost.done() and not self._session.is_closing:
-            self.lost.set_result(f"the wire process, which moves the frames of user-space links, has ended ({words[-1] if words else how})")
+        if self._session.is_closing:
+            return
+        reason = f"the wire process, which moves the frames of user-space links, has ended ({words[-1] if words else how})"
+        if not self.lost.done():
+            self.lost.set_result(reason)
+        for tell in self._mourners:
+            tell(reason)
 
     def let_go(self) -> None:
         """Stop following it."""
@@ -200,3 +211,18 @@ class WireProcess:
         for place, ifname, counters in ends:
             for tell in self._listeners:
                 tell(Overload(place, ifname, counters))
+
+
+def asked_seed(otherwise: int) -> int:
+    """Return the seed that the environment asks for, if it does.
+
+    Raises:
+        ConnectError: what it asks for is no number.
+    """
+    text = os.environ.get(SEED_VARIABLE)
+    if not text:
+        return otherwise
+    try:
+        return int(text)
+    except ValueError:
+        raise ConnectError(f"{SEED_VARIABLE} is {text!r}: a whole number", backend="netns") from None

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import weakref
 from typing import TYPE_CHECKING
 
@@ -24,19 +23,21 @@ class Wired:
     def __init__(self, session: NamespaceSession) -> None:
         self._session = session
         self._overloaded: dict[tuple[str, str], LinkCounters] = {}
+        self._members: dict[int, weakref.ref[ResourceManager]] = {}
         session.wire.on_overload(self._note)
+        session.wire.on_lost(self._lost)
 
     def join(self, member: ResourceManager) -> None:
-        """Let a resource fail when the process that moves its frames ends."""
-        reference = weakref.ref(member)
+        """Let a resource fail when the process that moves its frames ends; once for each resource, before or after its link is made."""
+        self._members[member.guid] = weakref.ref(member)
 
-        def lost(reason: asyncio.Future[str]) -> None:
-            found = reference()
-            if not reason.cancelled() and found is not None and found.state not in ENDED:
-                found.explain_failure(f"{reason.result()}; see wire.log in the run's folder")
-                found.fail()
-
-        self._session.wire.lost.add_done_callback(lost)
+    def _lost(self, reason: str) -> None:
+        members, self._members = self._members, {}
+        for reference in members.values():
+            member = reference()
+            if member is not None and member.state not in ENDED:
+                member.explain_failure(f"{reason}; see wire.log in the run's folder")
+                member.fail()
 
     def overload(self, place: str, ifname: str) -> str | None:
         """Return how an end of a link was pushed beyond what the process can do, or None when it was not."""
