@@ -92,14 +92,14 @@ def test_loss_is_counted_and_what_was_asked(tmp_path: Path, engine: str) -> None
             session.wire.engine = engine
             a, _ = await pair(session)
             await session.shape("a", "eth0", Shape(loss=0.2))
-            ping = await output(a, "ping", "-n", "-q", "-c", "2000", "-i", "0.0005", "-W", "1", "10.0.0.2")
+            ping = await output(a, "ping", "-n", "-q", "-c", "1000", "-i", "0.002", "-W", "1", "10.0.0.2")
             return received(ping), (await session.link_counters())["a", "eth0"]
 
     answers, counted = run(scenario())
-    five_deviations = 5 * math.sqrt(2000 * 0.2 * 0.8)
-    assert 1600 - five_deviations < answers < 1600 + five_deviations
+    five_deviations = 5 * math.sqrt(1000 * 0.2 * 0.8)
+    assert 800 - five_deviations < answers < 800 + five_deviations
     assert counted.frames_in == counted.frames_out + counted.dropped_loss
-    assert abs(counted.dropped_loss - (2000 - answers)) <= 20  # neighbour discovery and the like are lost, too
+    assert abs(counted.dropped_loss - (1000 - answers)) <= 20  # neighbour discovery and the like are lost, too
 
 
 @engines
