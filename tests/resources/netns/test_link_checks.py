@@ -120,6 +120,12 @@ def test_what_is_not_said_of_the_way_back_is_as_in_the_other_direction() -> None
     assert shape_of(values, back=True) == Shape(rate_bps=10**7, delay_s=0.0, loss=0.5)
 
 
+def test_what_varies_a_delay_goes_with_it() -> None:
+    values = {"delay": 0.1, "jitter": 0.01, "jitterDistribution": "normal", "reorder": 0.1, "loss": 0.1, "lossBurst": 3}
+    assert shape_of({**values, "delayBack": 0, "lossBack": 0}, back=True) == Shape(delay_s=0, loss=0)
+    assert shape_of({**values, "jitterBack": 0}, back=True) == shape_of(values, back=False)._replace(jitter_s=0, distribution=None)
+
+
 def test_a_mean_burst_length_is_a_model_of_two_states() -> None:
     bursts = bursts_of_mean_length(0.05, 4)
     assert bursts == pytest.approx((0.05 / 0.95 / 4, 0.25, 1, 0))

@@ -59,6 +59,8 @@ class Impaired(Cabled):
 
 DIRECTIONAL: Final = tuple(name for name in Impaired._attributes if name + BACK in Impaired._attributes)
 """The attributes that have a sibling for the way back."""
+_GOES_WITH: Final = (("jitter", "delay"), ("reorder", "delay"), ("jitterDistribution", "jitter"), ("lossBurst", "loss"))
+"""What there is only with something else: a way back without that has not the first either, unless it says so."""
 BACKWARD: Final = tuple(name + BACK for name in DIRECTIONAL)
 
 
@@ -78,6 +80,10 @@ def one_way(values: Mapping[str, Any], *, back: bool) -> dict[str, Any]:
         found.update({name: values.get(name + BACK) for name in ("loss", "lossBurst")})
     elif back and values.get("lossBack") is not None:
         found["gemodel"] = None
+    if back:
+        for name, of in _GOES_WITH:
+            if not found[of] and values.get(name + BACK) is None:
+                found[name] = None
     return found
 
 

@@ -32,7 +32,7 @@ def value_mistakes(values: Mapping[str, Any]) -> Iterator[str]:
         values: attributes that were set.
     """
     found = list(_one_way_mistakes(values, back=False))
-    if any(values.get(name) is not None for name in (*BACKWARD, f"timeline{BACK}")):
+    if not found and any(values.get(name) is not None for name in (*BACKWARD, f"timeline{BACK}")):
         found += _one_way_mistakes(values, back=True)
     yield from dict.fromkeys(found)
 
@@ -50,7 +50,8 @@ def _one_way_mistakes(values: Mapping[str, Any], *, back: bool) -> Iterator[str]
             yield f"{name_of(name)} {why}"
     if asked["jitter"] and asked["delay"] and asked["jitter"] > asked["delay"]:
         jitter, delay = (format_duration(asked[name], digits=6) for name in ("jitter", "delay"))
-        yield f"{name_of('jitter')} {jitter} is more than the delay of {delay}: no packet arrives before it was sent"
+        where = " from the second end to the first" if back else ""
+        yield f"{name_of('jitter')} {jitter} is more than the delay of {delay}{where}: no packet arrives before it was sent"
     if asked["ecn"] and asked["queueDiscipline"] not in ("fq_codel", "red"):
         yield f"{name_of('ecn')} needs a queue that can mark packets: set queueDiscipline to fq_codel or red"
     if asked["gemodel"] is not None and (asked["loss"] or asked["lossBurst"]):
