@@ -1,7 +1,7 @@
 # Everything a newcomer, a developer and CI need. Set-up happens by itself, once: see tools/setup.sh.
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test check format bench docs clean distclean
+.PHONY: help demo test test-kernel check format bench docs clean distclean
 
 # Another interpreter: make PYTHON=/path/to/python3.12 demo
 PYTHON ?=
@@ -10,7 +10,7 @@ export PYTHON
 run := .venv/bin/
 
 help: ## what can be made
-	@sed -n 's/^\([a-z]*\):[^#]*## \(.*\)/make \1|\2/p' Makefile | awk -F'|' '{ printf "%-14s %s\n", $$1, $$2 }'
+	@sed -n 's/^\([a-z-]*\):[^#]*## \(.*\)/make \1|\2/p' Makefile | awk -F'|' '{ printf "%-17s %s\n", $$1, $$2 }'
 
 demo: ## a real experiment on this machine: hosts, switches, a bottleneck, ping and iperf3
 	@tools/setup.sh runtime tools
@@ -19,6 +19,10 @@ demo: ## a real experiment on this machine: hosts, switches, a bottleneck, ping 
 test: ## the whole test suite: every kind of test that this machine and this user can run
 	@tools/setup.sh dev all-tools
 	@tools/test.sh
+
+test-kernel: ## tests of links on a stock Debian kernel, booted here under software emulation
+	@tools/setup.sh dev tools
+	@tools/test_kernel.sh
 
 check: ## format, lint, types, layers, documentation
 	@tools/setup.sh dev
