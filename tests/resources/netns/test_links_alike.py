@@ -14,7 +14,7 @@ from typing import Any
 
 import pytest
 
-from nepi import ExperimentController, Handle, trace_matches
+from nepi import ExperimentController, ExperimentError, Handle, trace_matches
 from nepi.apps.goodput import tcp_share
 from nepi.apps.ping_output import PingResult
 from nepi.resources.netns import probe
@@ -253,3 +253,42 @@ def test_who_moves_the_frames_is_kept_with_the_run(ec: ExperimentController, imp
     assert pair.link.in_force == implementation
     environment = json.loads((Path(ec.run_dir) / "environment.json").read_text())
     assert environment["links"] == {"link": implementation}
+
+
+def test_packets_leave_when_a_delivery_trace_says(ec: ExperimentController, tmp_path: Path) -> None:
+    there, back = tmp_path / "there", tmp_path / "back"
+    there.write_text("".join(f"{time}\n" for time in range(4, 1001, 4)))
+    back.write_text("".join(f"{time}\n" for time in range(2, 1001, 2)))
+    a, b = ec.add("Node", name="a"), ec.add("Node", name="b")
+    link = ec.add("Link", a, b, name="link", timeline=there, timelineBack=back)
+    client, _ = ec.iperf3(a, b, duration="3s")
+    client.start_when(link.started)
+    ec.run(deadline="60s")
+    # 250 packets of 1,500 bytes a second, 1,448 of them data.
+    assert client.result.throughput_bps == pytest.approx(250 * 1448 * 8, rel=0.1)
+    assert link.in_force == "userspace"
+    assert client.measured()[0][1] == "changed while it ran"
+    assert link.trace("timelineBack") == back.read_text()
+
+
+def test_a_delay_that_is_to_come_makes_a_link_that_can_have_it(ec: ExperimentController) -> None:
+    a, b = ec.add("Node", name="a"), ec.add("Node", name="b")
+    link = ec.add("Link", a, b, rate="10Mbit")
+    first = ec.add("Ping", a, target=b, count=2, interval="50ms")
+    second = ec.add("Ping", a, target=b, count=2, interval="50ms")
+    link.set_when(first.finished, delay="30ms")
+    second.start_when(first.finished + "300ms")
+    ec.run(deadline="60s")
+    assert link.in_force == ("kernel" if probe()["features"]["netem"] else "userspace")
+    assert min(rtts(first.result)) < 0.05
+    assert 0.0599 <= min(rtts(second.result)) < 0.06 + SLOW_S
+
+
+def test_a_timeline_that_goes_wrong_fails_the_link(ec: ExperimentController, tmp_path: Path) -> None:
+    path = tmp_path / "steps.csv"
+    path.write_text("time,mtu\n0.2,1400\n0.4,1300\n")
+    a, b = ec.add("Node", name="a"), ec.add("Node", name="b")
+    ec.add("Link", a, b, name="link", timeline=path, timelineRepeat=True)
+    ec.add("Application", a, command="sh -c 'ip link delete eth0; sleep 600'")
+    with pytest.raises(ExperimentError, match=r"link failed: its timeline: "):
+        ec.run(deadline="60s")

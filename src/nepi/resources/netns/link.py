@@ -154,6 +154,8 @@ class Link(Impaired, rtype="netns::Link"):
         self._changes.keep_files({name: self.get(name) for name in self._timelines})
         run = await self.joined()
         run.note_link(self.name, self.in_force)
+        if self.is_in_userspace:
+            run.wired.join(self)
         await self.deploy_cable()
         self.set_ready()
 

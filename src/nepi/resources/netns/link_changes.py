@@ -62,8 +62,7 @@ class LinkChanges:
         cable, run = self._link.cable, self._link.run
         assert cable is not None
         assert run is not None
-        session: Any = run.session
-        await session.delivery_trace(cable.place(side), cable.ends[side].ifname, timeline.times_s, PACKET_BYTES)
+        await run.session.delivery_trace(cable.place(side), cable.ends[side].ifname, timeline.times_s, PACKET_BYTES)
 
     async def _follow(self, steps: Any, first: tuple[float, dict[str, Any]] | None) -> None:
         began = self._began
