@@ -23,6 +23,8 @@ from tests.resources.netns.conftest import SOON, up
 pytestmark = pytest.mark.netns
 
 TCP = tcp_share(1500)
+CATCH_UP = "64kB"
+"""A burst with which a token bucket makes up for timers that come late, as those of an emulated machine do, by tens of milliseconds."""
 SLOW_S = 0.025
 """What an emulated machine adds to a round trip at most, nearly always."""
 
@@ -73,7 +75,7 @@ def test_a_delay_is_that_of_each_direction(ec: ExperimentController, implementat
 
 def test_the_first_end_is_the_one_that_was_connected_first(ec: ExperimentController, implementation: str) -> None:
     a, b = ec.add("Node", name="a"), ec.add("Node", name="b")
-    ec.add("Link", b, a, implementation=implementation, rate="2Mbit", rateBack="6Mbit")
+    ec.add("Link", b, a, implementation=implementation, rate="2Mbit", rateBack="6Mbit", burst=CATCH_UP)
     client, _ = ec.iperf3(a, b, duration="2s")
     ec.run(deadline="60s")
     assert client.result.throughput_bps == pytest.approx(6e6 * TCP, rel=0.15)
@@ -167,15 +169,15 @@ for _ in range(30):
 
 
 def test_a_queue_holds_so_many_frames_and_no_more(ec: ExperimentController, implementation: str) -> None:
-    pair = Pair(ec, implementation, rate="1Mbit", queue=10, delay="1ms")
+    pair = Pair(ec, implementation, rate="100kbit", queue=10, delay="1ms")
     receiver = ec.add("Application", pair.b, command=f"{sys.executable} -u -c {shlex.quote(RECEIVER)}")
     sender = ec.add("Application", pair.a, command=f"{sys.executable} -c {shlex.quote(SENDER)}")
     sender.start_when(trace_matches(receiver, "listening"))
     ec.run(deadline="60s")
     count, span_s = receiver.trace("stdout").splitlines()[1].split()
-    # One is being sent, ten wait; while all are handed over, a few leave.
-    assert 11 <= int(count) <= 15
-    assert float(span_s) == pytest.approx((int(count) - 1) * 1042 * 8 / 1e6, abs=0.03)
+    # One is being sent, ten wait; while all are handed over, in a time in which one frame is sent, another one may leave.
+    assert 11 <= int(count) <= 13
+    assert float(span_s) == pytest.approx((int(count) - 1) * 1042 * 8 / 1e5, abs=0.06)
 
 
 def test_one_property_changed_leaves_the_others(ec: ExperimentController, implementation: str) -> None:
@@ -223,7 +225,7 @@ def test_a_timeline_is_followed_from_the_start_of_the_link(ec: ExperimentControl
 def test_fair_queueing_spares_the_small_flow(ec: ExperimentController, implementation: str) -> None:
     if implementation == "kernel" and not probe()["features"]["fq_codel"]:
         pytest.skip("needs netem and fq_codel")
-    pair = Pair(ec, implementation, rate="4Mbit", delay="5ms", queueDiscipline="fq_codel", ecn=True)
+    pair = Pair(ec, implementation, rate="4Mbit", delay="5ms", queueDiscipline="fq_codel", ecn=True, burst=CATCH_UP)
     client, _ = ec.iperf3(pair.a, pair.b, duration="3s")
     ping = pair.ping(count=20, interval="100ms")
     ping.start_when(client.started + "500ms")
@@ -236,7 +238,7 @@ def test_fair_queueing_spares_the_small_flow(ec: ExperimentController, implement
 def test_random_early_detection_keeps_the_queue_short(ec: ExperimentController, implementation: str) -> None:
     if implementation == "kernel" and not probe()["features"]["red"]:
         pytest.skip("needs netem and red")
-    pair = Pair(ec, implementation, rate="4Mbit", delay="5ms", queue=200, queueDiscipline="red")
+    pair = Pair(ec, implementation, rate="4Mbit", delay="5ms", queue=200, queueDiscipline="red", burst=CATCH_UP)
     client, _ = ec.iperf3(pair.a, pair.b, duration="4s")
     ping = pair.ping(count=20, interval="100ms")
     ping.start_when(client.started + "1s")
