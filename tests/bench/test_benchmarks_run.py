@@ -71,3 +71,12 @@ def test_the_user_space_link_is_measured_beside_a_bare_veth(tmp_path: Path) -> N
     assert [row["engine"] for row in figures["rows"]] == ["python", "veth"]
     assert [row["rtt_min_ms"] >= 20 for row in figures["rows"]] == [True, False]
     assert table[0].startswith("asked: rtt 20.3 ms")
+
+
+@pytest.mark.slow
+@pytest.mark.netns
+def test_link_changes_are_measured_for_each_implementation_and_for_timelines(tmp_path: Path) -> None:
+    table, figures = bench(tmp_path, "link_changes.py", "--changes", "3")
+    whats = [row["what"] for row in figures["rows"]]
+    assert (whats[0], whats[-1], len(table)) == ("rate, kernel", "step of a timeline", len(whats) + 2)
+    assert [row["count"] for row in figures["rows"]] == [3] * len(whats)
