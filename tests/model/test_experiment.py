@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from nepi.errors import BadValueError
-from nepi.model.attributes import Reference
+from nepi.model.attributes import FromEnvironment, Reference
 from nepi.model.conditions import Reached
 from nepi.model.experiment import ExperimentDescription, ResourceDescription
 from nepi.model.states import ENDED, ResourceAction, ResourceState, ResourceState2str
@@ -28,8 +28,14 @@ def test_a_description_survives_json() -> None:
                 (1,),
                 ((ResourceAction.START, Reached((1,), ResourceState.READY) + "1s"),),
                 ("stdout",),
+                ((Reached((1,), ResourceState.STARTED), {"interval": 0.2, "secret": FromEnvironment("NEPI_P_SECRET")}),),
+                {"retry": {"attempts": 3, "delay_s": 1.0}},
             ),
+            ResourceDescription(3, "t", "c", {"secret": FromEnvironment("NEPI_C_SECRET"), "odd": {"a": [1]}}),
         ],
+        networks=("10.9.0.0/16",),
+        stop_on_abort=True,
+        deadline_s=60.0,
     )
     assert ExperimentDescription.from_record(json.loads(json.dumps(description.to_record()))) == description
 
@@ -57,7 +63,7 @@ GOOD: dict[str, Any] = {"guid": 1, "type": "t", "name": "a"}
         ({"guid": 1, "name": "a"}, "damaged description: KeyError('type')"),
         ({**GOOD, "conditions": [["JUMP", ["exited", 1, 0]]]}, "damaged description: KeyError('JUMP')"),
         ({**GOOD, "conditions": [["START", ["never"]]]}, "not a condition: ['never']"),
-        ({**GOOD, "attributes": {"x": {}}}, "damaged description: KeyError('resource')"),
+        ({**GOOD, "attributes": {"x": {}}}, "damaged description: {} is no value of an attribute"),
     ],
 )
 def test_a_damaged_description_is_refused_with_what_is_damaged(resource: dict[str, Any], sentence: str) -> None:

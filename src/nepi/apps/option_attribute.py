@@ -7,7 +7,7 @@ from dataclasses import MISSING, fields
 from os import PathLike, fspath
 from typing import Any, Final
 
-from nepi.apps.option_kinds import Rate, Seconds, Size, Switch, Whole, Word
+from nepi.apps.option_kinds import HOST, Rate, Seconds, Size, Switch, Whole, Word
 from nepi.apps.options import CommandOptions, Option, option_rows
 from nepi.execution.attribute import Attribute, Flags, Types
 from nepi.model.attributes import Reference
@@ -30,6 +30,11 @@ class OptionAttribute(Attribute):
     def __init__(self, option: Option, default: Any) -> None:
         self._option = option
         super().__init__(option.attribute, option.help, _TYPES[type(option.kind)], Flags.Design, default)
+
+    @property
+    def takes_resource(self) -> bool:
+        """Whether a resource's bare name in a file means that resource, and not the text: where the option wants a host."""
+        return self._option.kind is HOST
 
     def _convert(self, value: Any) -> Any:
         if isinstance(value, Reference) and isinstance(self._option.kind, Word):

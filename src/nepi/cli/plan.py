@@ -15,7 +15,7 @@ import typer
 from nepi.cli.console import FAILED, FINE, WRONG, complain, print_json, print_table, say, status_of
 
 if TYPE_CHECKING:
-    from nepi.cli.script import Script
+    from nepi.cli.program import Program
     from nepi.execution.ec import ExperimentController
     from nepi.execution.invocation import Invocation
     from nepi.plan.render import Section
@@ -38,12 +38,13 @@ class Planned:
 
 def plan(
     file: Annotated[
-        Path, typer.Argument(metavar="FILE", help="Python script that describes and runs an experiment.", exists=True, dir_okay=False)
+        Path,
+        typer.Argument(metavar="FILE", help="A Python script or an experiment (.yaml, .json, .xml).", exists=True, dir_okay=False),
     ],
     args: Annotated[
         list[str] | None, typer.Argument(metavar="ARGS", help="What the script finds in sys.argv; write them after --.")
     ] = None,
-    backend: Annotated[str, typer.Option(help="Backend of types without one, where the script names none.")] = "",
+    backend: Annotated[str, typer.Option(help="Backend of types without one, where a script names none; instead of that of a file.")] = "",
     json: Annotated[bool, typer.Option("--json", help="Write JSON; what the script prints goes to standard error.")] = False,
 ) -> None:
     """Show what would happen, or all mistakes; make nothing.
@@ -51,9 +52,9 @@ def plan(
     Order, addresses, resolved values, programs and kernel features. The script runs up to its first deploy() or run().
     Exit status: 0 when it can be deployed, 2 when it has mistakes.
     """
-    from nepi.cli.script import Script
+    from nepi.cli.program import program
 
-    script = Script(file, args or [])
+    script = program(file, args or [], backend)
     planned = Planned()
     with contextlib.redirect_stdout(sys.stderr) if json else contextlib.nullcontext():
         status, mistakes = run_to_plan(script, backend, functools.partial(_note_plan, planned))
@@ -67,7 +68,7 @@ def plan(
     raise typer.Exit(status)
 
 
-def run_to_plan(script: Script, backend: str, note: Callable[[ExperimentController], None]) -> tuple[int, list[str]]:
+def run_to_plan(script: Program, backend: str, note: Callable[[ExperimentController], None]) -> tuple[int, list[str]]:
     """Run a script to its first deploy; return the exit status, and the description's mistakes, which were told.
 
     Args:

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from nepi.cli.display import Display
     from nepi.cli.interrupts import Interrupts
     from nepi.cli.outcome import Outcome
-    from nepi.cli.script import Script
+    from nepi.cli.program import Program
     from nepi.execution.invocation import Invocation
 
 
@@ -37,13 +37,14 @@ class Problem(NamedTuple):
 
 def run(
     file: Annotated[
-        Path, typer.Argument(metavar="FILE", help="Python script that describes and runs an experiment.", exists=True, dir_okay=False)
+        Path,
+        typer.Argument(metavar="FILE", help="A Python script or an experiment (.yaml, .json, .xml).", exists=True, dir_okay=False),
     ],
     args: Annotated[
         list[str] | None, typer.Argument(metavar="ARGS", help="What the script finds in sys.argv; write them after --.")
     ] = None,
     keep: Annotated[bool, typer.Option("--keep", help="Leave everything up at the end; `nepi release` gives it back.")] = False,
-    backend: Annotated[str, typer.Option(help="Backend of types without one, where the script names none.")] = "",
+    backend: Annotated[str, typer.Option(help="Backend of types without one, where a script names none; instead of that of a file.")] = "",
     json: Annotated[
         bool, typer.Option("--json", help="Write the summary as JSON to standard output; what the script prints goes to standard error.")
     ] = False,
@@ -58,10 +59,10 @@ def run(
     from nepi.cli.display import display_for
     from nepi.cli.interrupts import Interrupts
     from nepi.cli.outcome import large_traces_bytes, show_outcome
-    from nepi.cli.script import Script
+    from nepi.cli.program import program
 
     large_traces_bytes()
-    script = Script(file, args or [])
+    script = program(file, args or [], backend)
     display = display_for(quiet=quiet)
     interrupts = Interrupts(display.tell)
     with contextlib.redirect_stdout(sys.stderr) if json else contextlib.nullcontext():
@@ -81,7 +82,7 @@ def run(
 
 
 def _run(
-    script: Script, interrupts: Interrupts, display: Display, *, keep: bool, backend: str, full: bool
+    script: Program, interrupts: Interrupts, display: Display, *, keep: bool, backend: str, full: bool
 ) -> tuple[int, list[Outcome], list[Problem]]:
     """Run a script to its end and end what it has left running.
 
@@ -125,7 +126,7 @@ def _followed(asked: Invocation, interrupts: Interrupts, display: Display) -> It
         display.close()
 
 
-def _execute(script: Script, full: bool) -> tuple[int, list[Problem]]:
+def _execute(script: Program, full: bool) -> tuple[int, list[Problem]]:
     """Run the script; return its exit status, and what is to be complained about."""
     from nepi.errors import ExperimentError, NepiError
 

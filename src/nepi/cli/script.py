@@ -28,14 +28,12 @@ class Script:
         arguments: what it finds in `sys.argv[1:]`.
 
     Raises:
-        UsageError: it cannot be read, or is no Python file.
+        UsageError: it cannot be read.
     """
 
     def __init__(self, path: Path, arguments: Sequence[str] = ()) -> None:
         self.path = path
         self._arguments = list(arguments)
-        if path.suffix in (".yaml", ".yml", ".json"):
-            raise UsageError(f"{path}: experiments in files come with a later version; write a Python script")
         try:
             self._source = path.read_bytes()
         except OSError as error:

@@ -49,6 +49,7 @@ class Changing(Part):
             manager.get_attribute(name).converted(value)
         self._check_condition(condition)
         foresee(manager, values)
+        self._changes_said.append((manager, condition, values))
         with self._lock:
             if self._run is None:
                 self._changes.append((manager, condition, values))  # a description only; it takes effect with the first deploy

@@ -203,7 +203,7 @@ class Describing(Part):
 
     def describe(self) -> ExperimentDescription:
         """Return the whole description as data, credentials left out."""
-        return describe(self._controller.exp_id, self.backend, list(self.registry.managers.values()))
+        return self._completed(describe(self._controller.exp_id, self.backend, list(self.registry.managers.values())))
 
     # Attributes and traces.
 

@@ -32,6 +32,7 @@ from nepi.execution.registry import Guid, Registry
 from nepi.execution.resource import ResourceManager
 from nepi.execution.run import Run
 from nepi.execution.rundir import RunDir, checked_name, runs_home
+from nepi.execution.saving import Saving
 from nepi.execution.scheduler import Task
 from nepi.execution.sessions import Session
 from nepi.execution.speaking import Speaking
@@ -58,7 +59,7 @@ __all__ = ["ECState", "ExperimentController", "FailureLevel", "FailureManager"]
 S = TypeVar("S", bound=Session)
 
 
-class ExperimentController(Planning, Changing, Speaking, Waiting, Ending, Describing, Building, Logger):
+class ExperimentController(Planning, Changing, Speaking, Waiting, Ending, Describing, Building, Saving, Logger):
     """Controls one run of one experiment.
 
     Args:
@@ -72,6 +73,7 @@ class ExperimentController(Planning, Changing, Speaking, Waiting, Ending, Descri
         networks: where automatic addresses are taken from.
         routing: which nodes get static routes along the shortest ways, where they do not say it themselves: "static" all, "hosts"
             those on one network (routing daemons do the rest), "none" none.
+        deadline: how long `run()` waits for the end, unless it is told otherwise.
         loop_factory: makes the event loop; for tests.
 
     Raises:
@@ -90,6 +92,7 @@ class ExperimentController(Planning, Changing, Speaking, Waiting, Ending, Descri
         keep: bool = False,
         networks: Iterable[str] = NETWORKS,
         routing: str = "static",
+        deadline: str | float | None = None,
         loop_factory: Callable[[], asyncio.AbstractEventLoop] = asyncio.new_event_loop,
     ) -> None:
         super().__init__("ExperimentController")
@@ -107,6 +110,7 @@ class ExperimentController(Planning, Changing, Speaking, Waiting, Ending, Descri
         self.registry = Registry(self)
         self._networks = (networks,) if isinstance(networks, str) else tuple(networks)
         self._routing = checked_routing(routing)
+        self._deadline_s = None if deadline is None else duration_s(deadline)
         self._lock = threading.RLock()
         self._ending = threading.RLock()
         self._retries: dict[int, ev.Retry] = {}
@@ -121,6 +125,7 @@ class ExperimentController(Planning, Changing, Speaking, Waiting, Ending, Descri
         self._run: Run | None = None
         self._warm = contextlib.ExitStack()
         self._changes: list[tuple[ResourceManager, Condition, Mapping[str, Any]]] = []
+        self._changes_said: list[tuple[ResourceManager, Condition, Mapping[str, Any]]] = []
         self._tasks = Tasks()
         self._state = ECState.RUNNING
         self._abort_reason: str | None = None
@@ -355,6 +360,7 @@ class ExperimentController(Planning, Changing, Speaking, Waiting, Ending, Descri
             self._refuse_when_over("deploy")
             asked = invocation.current()
             self._run = Run(self, RunDir.create(self._base, self._exp_id, self._run_id))
+            self._keep_source(self._run.rundir)
             atexit.register(self._exit_hook)
             if asked is not None and asked.began is not None:
                 asked.began(self)

@@ -65,7 +65,7 @@ class Ending(Part):
         Where nothing ends by itself, the wait is for everything to be STARTED.
 
         Args:
-            deadline: how long the wait may take.
+            deadline: how long the wait may take; by default the experiment's `deadline`, or for ever.
 
         Raises:
             PlanError: the description has mistakes; nothing was created.
@@ -75,7 +75,7 @@ class Ending(Part):
             self._run.runner.refuse_on_loop("run")
         self.deploy()
         try:
-            result = self._wait(self._done(), deadline)
+            result = self._wait(self._done(), self._deadline_s if deadline is None else deadline)
             if result:
                 self._stop_services()
             elif not self._controller.abort:

@@ -36,6 +36,8 @@ class Part(ABC):
     _exp_id: str
     _networks: tuple[str, ...]
     _routing: str
+    _deadline_s: float | None
+    stop_on_abort: bool
     _retries: dict[int, ev.Retry]
     _unjoined: dict[int, None]
     _unplanned: dict[int, None]
@@ -48,6 +50,7 @@ class Part(ABC):
     _run: Run | None
     _warm: contextlib.ExitStack
     _changes: list[tuple[ResourceManager, Condition, Mapping[str, Any]]]
+    _changes_said: list[tuple[ResourceManager, Condition, Mapping[str, Any]]]
     _state: ECState
     _abort_reason: str | None
 
@@ -114,6 +117,14 @@ class Part(ABC):
     @abstractmethod
     def _refuse_lost_changes(self) -> None:
         """Raise when a change that was asked for speaks of what was removed."""
+
+    @abstractmethod
+    def describe(self) -> ExperimentDescription:
+        """Return the whole description as data."""
+
+    @abstractmethod
+    def _completed(self, description: ExperimentDescription) -> ExperimentDescription:
+        """Return a description with what was said beyond its resources."""
 
     @abstractmethod
     def _registered(self, manager: ResourceManager) -> None:

@@ -111,7 +111,7 @@ class Planning(Part):
         facts = facts_for(catalogue)
         earlier = without(self._plan, self._unplanned)
         self._plan = plan(description, catalogue, facts, earlier=earlier, networks=self._networks, routing=self._routing, checked=True)
-        self._description = without_credentials(description, catalogue)
+        self._description = self._completed(without_credentials(description, catalogue))
         self._untold.update(dict.fromkeys(sorted(self._plan.added)))
         self._unplanned.clear()
 

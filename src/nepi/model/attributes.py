@@ -5,6 +5,7 @@ from __future__ import annotations
 import builtins
 import copy
 from collections.abc import Callable, Collection
+from dataclasses import dataclass
 from os import PathLike, fspath
 from typing import Any, Self
 
@@ -46,6 +47,8 @@ class Flags:
     Global = 0x200
 
 
+_TAKE_RESOURCES = ("target", "nexthop")
+"""Attributes of every backend that say where packets go."""
 _HIDDEN = "a wrong value (not shown, since it is a credential)"
 
 
@@ -68,6 +71,13 @@ class Reference:
 
     def __repr__(self) -> str:
         return f"Reference({self.guid})"
+
+
+@dataclass(frozen=True, slots=True)
+class FromEnvironment:
+    """Stands in a description for a value that no file holds, a credential: it is taken from an environment variable when it is needed."""
+
+    variable: str
 
 
 class Attribute:
@@ -156,6 +166,11 @@ class Attribute:
     def unit(self) -> str:
         """The unit of `value`, or "" when it has none."""
         return UNITS.get(self._type, "")
+
+    @property
+    def takes_resource(self) -> bool:
+        """Whether a resource's bare name in a file means that resource, and not the text."""
+        return self._type == Types.String and self._name in _TAKE_RESOURCES
 
     def has_flag(self, flag: int) -> bool:
         """Whether all bits of `flag` are set."""

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from nepi.errors import BadValueError
-from nepi.model.attributes import Reference
+from nepi.model.attributes import FromEnvironment, Reference
 from nepi.model.conditions import Condition, from_record, to_record
 from nepi.model.states import ResourceAction
 
@@ -29,6 +29,8 @@ class ResourceDescription:
         connections: guids, in the order in which they were connected.
         conditions: (action, condition) pairs, in the order in which they were registered.
         traces: names of the enabled traces.
+        changes: (condition, attribute values) pairs: what is set while it runs, and when.
+        policy: what is done when it fails, as JSON data by kind: {"retry": the fields of `Retry`}.
     """
 
     guid: int
@@ -38,24 +40,47 @@ class ResourceDescription:
     connections: tuple[int, ...] = ()
     conditions: tuple[tuple[ResourceAction, Condition], ...] = ()
     traces: tuple[str, ...] = ()
+    changes: tuple[tuple[Condition, dict[str, Any]], ...] = ()
+    policy: dict[str, Any] = field(default_factory=dict)
 
 
 @dataclass(slots=True)
 class ExperimentDescription:
-    """A whole experiment, or the increment that one `deploy()` adds to it."""
+    """A whole experiment, or the increment that one `deploy()` adds to it.
+
+    Attributes:
+        exp_id: name of the experiment.
+        backend: where types named without one belong.
+        resources: in the order in which they were registered.
+        networks: where automatic addresses are taken from; () for the usual ones.
+        stop_on_abort: an abort also stops what is running.
+        deadline_s: seconds that `run()` waits for the end; None for as long as it takes.
+    """
 
     exp_id: str
     backend: str
     resources: list[ResourceDescription]
+    networks: tuple[str, ...] = ()
+    stop_on_abort: bool = False
+    deadline_s: float | None = None
 
     def to_record(self) -> dict[str, Any]:
         """Return the description as plain JSON data. Credentials must have been left out by the caller."""
         return {
-            "format": FORMAT,
-            "experiment": self.exp_id,
-            "backend": self.backend,
+            **self._head(),
             "resources": [_resource_record(one) for one in self.resources],
         }
+
+    def _head(self) -> dict[str, Any]:
+        """Return all of the record but the resources; what is as usual is left out."""
+        head: dict[str, Any] = {"format": FORMAT, "experiment": self.exp_id, "backend": self.backend}
+        if self.networks:
+            head["networks"] = list(self.networks)
+        if self.stop_on_abort:
+            head["stop_on_abort"] = True
+        if self.deadline_s is not None:
+            head["deadline_s"] = self.deadline_s
+        return head
 
     @classmethod
     def from_record(cls, record: dict[str, Any]) -> ExperimentDescription:
@@ -67,23 +92,64 @@ class ExperimentDescription:
         if record.get("format") != FORMAT:
             raise BadValueError(f"this description has format {record.get('format')!r}; this version reads format {FORMAT}")
         try:
-            return cls(record["experiment"], record["backend"], [_resource_from(one) for one in record["resources"]])
-        except (KeyError, TypeError) as error:
+            return cls(
+                _text(record, "experiment"),
+                _text(record, "backend"),
+                [_resource_from(one) for one in record["resources"]],
+                networks=tuple(record.get("networks", ())),
+                stop_on_abort=bool(record.get("stop_on_abort", False)),
+                deadline_s=record.get("deadline_s"),
+            )
+        except (KeyError, TypeError, AttributeError) as error:
             raise BadValueError(f"damaged description: {error!r}") from None
+
+
+def _text(record: dict[str, Any], key: str) -> str:
+    if not isinstance(record[key], str):
+        raise BadValueError(f"damaged description: {key!r} is {record[key]!r}")
+    return str(record[key])
 
 
 def _resource_record(one: ResourceDescription) -> dict[str, Any]:
     record: dict[str, Any] = {"guid": one.guid, "type": one.rtype, "name": one.name}
     if one.attributes:
-        record["attributes"] = {
-            name: {"resource": value.guid} if isinstance(value, Reference) else value for name, value in one.attributes.items()
-        }
+        record["attributes"] = _values_record(one.attributes)
     if one.connections:
         record["connections"] = list(one.connections)
     if one.conditions:
         record["conditions"] = [[action.name, to_record(condition)] for action, condition in one.conditions]
     if one.traces:
         record["traces"] = list(one.traces)
+    if one.changes:
+        record["changes"] = [[to_record(condition), _values_record(values)] for condition, values in one.changes]
+    if one.policy:
+        record["policy"] = one.policy
+    return record
+
+
+def _values_record(values: dict[str, Any]) -> dict[str, Any]:
+    return {name: _value_record(value) for name, value in values.items()}
+
+
+def _value_record(value: Any) -> Any:
+    """Return a value as JSON data; what is no plain value is an object with one key that says what it is."""
+    if isinstance(value, Reference):
+        return {"resource": value.guid}
+    if isinstance(value, FromEnvironment):
+        return {"environment": value.variable}
+    return {"value": value} if isinstance(value, dict) else value
+
+
+def _value_from(record: Any) -> Any:
+    match record:
+        case {"resource": int(guid)}:
+            return Reference(guid)
+        case {"environment": str(variable)}:
+            return FromEnvironment(variable)
+        case {"value": value}:
+            return value
+        case dict():
+            raise BadValueError(f"damaged description: {record!r} is no value of an attribute")
     return record
 
 
@@ -95,6 +161,8 @@ _KINDS: dict[str, type] = {
     "connections": list,
     "conditions": list,
     "traces": list,
+    "changes": list,
+    "policy": dict,
 }
 
 
@@ -106,18 +174,22 @@ def _resource_from(record: dict[str, Any]) -> ResourceDescription:
         guid=record["guid"],
         rtype=record["type"],
         name=record["name"],
-        attributes={
-            name: Reference(value["resource"]) if isinstance(value, dict) else value for name, value in record.get("attributes", {}).items()
-        },
+        attributes=_values_from(record.get("attributes", {})),
         connections=tuple(record.get("connections", ())),
         conditions=tuple((ResourceAction[action], from_record(condition)) for action, condition in record.get("conditions", ())),
         traces=tuple(record.get("traces", ())),
+        changes=tuple((from_record(condition), _values_from(values)) for condition, values in record.get("changes", ())),
+        policy=record.get("policy", {}),
     )
+
+
+def _values_from(record: dict[str, Any]) -> dict[str, Any]:
+    return {name: _value_from(value) for name, value in record.items()}
 
 
 def json_text(description: ExperimentDescription) -> Iterator[str]:
     """Yield the description's JSON in pieces, so that a large one never stands in memory as a whole."""
-    head = json.dumps({"format": FORMAT, "experiment": description.exp_id, "backend": description.backend}, ensure_ascii=False)
+    head = json.dumps(description._head(), ensure_ascii=False)
     yield head[:-1] + ', "resources": ['
     for first in range(0, len(description.resources), _PIECE):
         rows = [_resource_record(one) for one in description.resources[first : first + _PIECE]]

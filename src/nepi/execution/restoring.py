@@ -1,0 +1,93 @@
+"""From a description to resources of a controller: what `load` does after a file was read."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Any
+
+from nepi.engine.events import Retry
+from nepi.errors import BadValueError, DescriptionError
+from nepi.execution.handle import Handle
+from nepi.model.attributes import FromEnvironment, Reference
+from nepi.model.experiment import ExperimentDescription, ResourceDescription
+
+if TYPE_CHECKING:
+    from nepi.execution.ec import ExperimentController
+
+Refused = list[tuple[int, str]]
+"""Mistakes, each with the guid of the resource that it is of."""
+
+
+def restore(ec: ExperimentController, description: ExperimentDescription) -> Refused:
+    """Give a controller the resources of a description; what cannot be is left out and returned.
+
+    Credentials are taken from the environment, where the description says which variable holds them.
+    """
+    refused: Refused = []
+    added: list[ResourceDescription] = []
+    for one in description.resources:
+        with _noting(refused, one.guid):
+            _add(ec, one)
+            added.append(one)
+    there = {one.guid for one in added}
+    for one in added:
+        for peer in one.connections:
+            if (peer < one.guid or peer not in there) and peer in ec.registry.managers:  # the other one says it, too
+                with _noting(refused, one.guid):
+                    ec.register_connection(one.guid, peer)
+    for one in added:
+        _restore_rest(ec, one, refused)
+    return refused
+
+
+@contextmanager
+def _noting(refused: Refused, guid: int) -> Iterator[None]:
+    try:
+        yield
+    except DescriptionError as error:
+        refused.append((guid, str(error)))
+
+
+def _add(ec: ExperimentController, one: ResourceDescription) -> None:
+    own_name = f"{one.rtype.rpartition('::')[2].lower()}-{one.guid}"
+    ec._create(one.rtype, one.guid, None if one.name == own_name else one.name, (), _values(ec, one.attributes))
+
+
+def _restore_rest(ec: ExperimentController, one: ResourceDescription, refused: Refused) -> None:
+    for trace in one.traces:
+        with _noting(refused, one.guid):
+            ec.enable_trace(one.guid, trace)
+    for action, condition in one.conditions:
+        with _noting(refused, one.guid):
+            ec.add_condition(one.guid, action, condition)
+    for condition, values in one.changes:
+        with _noting(refused, one.guid):
+            ec.set_when(one.guid, condition, **_values(ec, values))
+    with _noting(refused, one.guid):
+        for policy in _policies(one.policy):
+            ec.set_policy(one.guid, policy)
+
+
+def _policies(record: Mapping[str, Any]) -> Iterator[Retry]:
+    try:
+        if "retry" in record:
+            yield Retry(**record["retry"])
+    except TypeError as error:
+        raise BadValueError(f"not a policy: {record!r} ({error})") from None
+
+
+def _values(ec: ExperimentController, values: Mapping[str, Any]) -> dict[str, Any]:
+    return {name: _value(ec, name, value) for name, value in values.items()}
+
+
+def _value(ec: ExperimentController, name: str, value: Any) -> Any:
+    if isinstance(value, FromEnvironment):
+        found = os.environ.get(value.variable)
+        if found is None:
+            raise BadValueError(
+                f"attribute {name!r} is a credential: set the environment variable {value.variable}, from which it is taken"
+            )
+        return found
+    return Handle(ec, value.guid) if isinstance(value, Reference) else value

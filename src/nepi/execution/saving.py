@@ -1,0 +1,151 @@
+"""The part of the controller that writes an experiment to a file and makes a controller from one. `nepi.formats` knows the formats."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Final, Self
+
+from nepi.errors import PlanError, UsageError
+from nepi.execution.completing import completed, with_placeholders
+from nepi.execution.deployment import facts_for
+from nepi.execution.factory import ResourceFactory
+from nepi.execution.part import Part
+from nepi.execution.restoring import restore
+from nepi.execution.rundir import RunDir
+from nepi.model.experiment import ExperimentDescription, json_text
+from nepi.model.typespec import TypeSpec
+from nepi.plan.core import NETWORKS, plan
+
+if TYPE_CHECKING:
+    from nepi.formats.written import Source
+
+SOURCE: Final = "experiment.yaml"
+"""The file that a run is of, in the run's folder."""
+
+
+class Saving(Part):
+    """What `ExperimentController` can do with files. Not for use by itself."""
+
+    source: Source | None = None
+    """The file that it was loaded from."""
+
+    def save(self, path: str | Path) -> Path:
+        """Write the whole experiment to a file: YAML (.yaml, .yml) for people, JSON (.json) for programs; `load` reads both.
+
+        Credentials are not written; where one was set, the file says from which environment variable it will be taken.
+
+        Raises:
+            UsageError: the file has another suffix, or cannot be written.
+        """
+        from nepi.formats import files
+
+        target = Path(path)
+        description = with_placeholders(self.describe(), self.registry.managers)
+        suffix = target.suffix.lower()
+        if suffix == files.JSON:
+            pieces: Iterable[str] = json_text(description)
+        elif suffix in files.YAML:
+            from nepi.formats.writing import written_document
+            from nepi.formats.yaml_text import yaml_text
+
+            pieces = [yaml_text(written_document(description, find_type))]
+        else:
+            raise UsageError(f"cannot save {target}: its name must end in .yaml, .yml or .json")
+        files.write_text(target, pieces)
+        return target
+
+    @classmethod
+    def load(cls, path: str | Path, *, backend: str = "", **settings: Any) -> Self:
+        """Return a new controller of the experiment in a file: YAML, JSON, or the XML of the original.
+
+        Args:
+            path: the file.
+            backend: instead of the one that the file names.
+            settings: what else the controller takes: local_dir, run_id, keep, ...
+
+        Raises:
+            PlanError: the file has mistakes; all of them are told, with their places.
+        """
+        from nepi.formats import files
+
+        file = Path(path)
+        suffix = file.suffix.lower()
+        if suffix not in files.SUFFIXES:
+            raise UsageError(f"cannot load {file}: its name must end in .yaml, .yml, .json or .xml")
+        text = files.read_text(file)
+        if suffix in files.YAML:
+            return cls._from_yaml(file, text, backend, settings)
+        return cls._from_description(file, files.read_json(file, text), backend, settings)
+
+    @classmethod
+    def _from_description(cls, file: Path, description: ExperimentDescription, backend: str, settings: dict[str, Any]) -> Self:
+        ec = cls._with_settings(description, backend, settings)
+        mistakes = [f"{file}: {sentence}" for _, sentence in restore(ec._controller, description)]
+        if mistakes:
+            ec._controller.shutdown()
+            raise PlanError(mistakes)
+        return ec
+
+    @classmethod
+    def _from_yaml(cls, file: Path, text: str, backend: str, settings: dict[str, Any]) -> Self:
+        from nepi.formats.reading import describe_document
+        from nepi.formats.written import read_source
+
+        source = read_source(file, text)
+        described = describe_document(source, find_type, backend or source.document.backend, {})
+        ec = cls._with_settings(described, "", settings)
+        ec.source = source
+        for guid, sentence in restore(ec._controller, described) if not source.broken else ():
+            source.refused(guid, sentence)
+        if source.mistakes:
+            ec._controller.shutdown()
+            raise PlanError([*source.mistakes.sentences(), *_planned_too(source, described)])
+        return ec
+
+    def _completed(self, description: ExperimentDescription) -> ExperimentDescription:
+        return completed(
+            description,
+            changes=[said for said in self._changes_said if said[0].guid in self.registry.managers],
+            retries=self._retries,
+            networks=() if self._networks == NETWORKS else tuple(self._networks),
+            stop_on_abort=self.stop_on_abort,
+            deadline_s=self._deadline_s,
+        )
+
+    def _keep_source(self, rundir: RunDir) -> None:
+        """Keep the file with the run that is of it."""
+        if self.source is not None:
+            rundir.write_text(rundir.path / SOURCE, [self.source.text])
+
+    @classmethod
+    def _with_settings(cls, description: ExperimentDescription, backend: str, settings: dict[str, Any]) -> Self:
+        said: dict[str, Any] = {"exp_id": description.exp_id, "backend": backend or description.backend}
+        if description.networks:
+            said["networks"] = description.networks
+        if description.stop_on_abort:
+            said["stop_on_abort"] = True
+        if description.deadline_s is not None:
+            said["deadline"] = description.deadline_s
+        return cls(**{**said, **settings})
+
+
+def _planned_too(source: Source, described: ExperimentDescription) -> list[str]:
+    """Return what the plan finds besides, so that all mistakes are told at once; no follow-ups of those that were found."""
+    if source.broken:
+        return []
+    catalogue = {one.rtype: find_type(one.rtype, described.backend) for one in described.resources}
+    try:
+        plan(described, catalogue, facts_for(catalogue), networks=described.networks or NETWORKS, checked=True)
+    except PlanError as error:
+        return source.located(source.not_follow_ups(error.mistakes))
+    return []
+
+
+def find_type(rtype: str, backend: str) -> TypeSpec:
+    """Return a type by its name.
+
+    Raises:
+        UnknownTypeError: there is none.
+    """
+    return ResourceFactory.spec(ResourceFactory.find(rtype, backend))
