@@ -10,7 +10,7 @@ import typer
 from typer.core import TyperGroup
 
 import nepi
-from nepi.cli import collecting, doctor, enter, give_back, logs, plan, plot, ps, run, runs, trace, types, why
+from nepi.cli import collecting, doctor, enter, files, give_back, logs, plan, plot, ps, run, runs, trace, types, why
 from nepi.cli.console import complain, say, status_of
 
 
@@ -63,6 +63,9 @@ def options(
 app.command()(run.run)
 app.command()(plan.plan)
 app.add_typer(plot.app, name="plot")
+app.command()(files.init)
+app.command()(files.schema)
+app.command()(files.convert)
 app.command()(types.types)
 app.command()(ps.ps)
 app.command()(logs.logs)

@@ -28,7 +28,9 @@ class Saving(Part):
     """What `ExperimentController` can do with files. Not for use by itself."""
 
     source: Source | None = None
-    """The file that it was loaded from."""
+    """The YAML file that it was loaded from."""
+    loading_notes: tuple[str, ...] = ()
+    """What was changed when the original's XML was loaded, one sentence each."""
 
     def save(self, path: str | Path) -> Path:
         """Write the whole experiment to a file: YAML (.yaml, .yml) for people, JSON (.json) for programs; `load` reads both.
@@ -56,12 +58,13 @@ class Saving(Part):
         return target
 
     @classmethod
-    def load(cls, path: str | Path, *, backend: str = "", **settings: Any) -> Self:
+    def load(cls, path: str | Path, *, backend: str = "", release: str = "6.1", **settings: Any) -> Self:
         """Return a new controller of the experiment in a file: YAML, JSON, or the XML of the original.
 
         Args:
             path: the file.
             backend: instead of the one that the file names.
+            release: the release of the original that wrote an XML file, "6.1" or "3.2".
             settings: what else the controller takes: local_dir, run_id, keep, ...
 
         Raises:
@@ -76,7 +79,14 @@ class Saving(Part):
         text = files.read_text(file)
         if suffix in files.YAML:
             return cls._from_yaml(file, text, backend, settings)
-        return cls._from_description(file, files.read_json(file, text), backend, settings)
+        if suffix == files.JSON:
+            return cls._from_description(file, files.read_json(file, text), backend, settings)
+        from nepi.formats.original_xml import read_xml
+
+        found = read_xml(file, text, find_type, backend, release)
+        ec = cls._from_description(file, found.description, backend, settings)
+        ec.loading_notes = tuple(found.notes)
+        return ec
 
     @classmethod
     def _from_description(cls, file: Path, description: ExperimentDescription, backend: str, settings: dict[str, Any]) -> Self:

@@ -97,14 +97,14 @@ class LinkEntry(Entry):
 class ApplicationEntry(Entry):
     """Something that runs on a node."""
 
-    type: Text | None = Field(description="Its type, with or without its backend.")
+    type: Text = Field(description="Its type, with or without its backend.")
     on: Text | None = Field(None, description="Name of the node that it runs on.")
 
 
 class ResourceEntry(Entry):
     """A resource of any type."""
 
-    type: Text | None = Field(description="Its type, with or without its backend.")
+    type: Text = Field(description="Its type, with or without its backend.")
 
 
 ByName = Annotated[dict[str, Entry], BeforeValidator(_by_name, json_schema_input_type=list[Text] | dict[str, Entry | None])]

@@ -40,7 +40,7 @@ def read_document(root: Node, mistakes: Mistakes) -> tuple[Document, set[str]]:
     if not isinstance(root, Entries):
         mistakes.give_up(root.place, "an experiment's file has keys: experiment, backend, nodes, links, applications, ...")
     _check_listed_twice(root, mistakes)
-    data = _texts(root)
+    data = _said(_texts(root))
     try:
         return Document.model_validate(data), set()
     except ValidationError as error:
@@ -55,6 +55,17 @@ def read_document(root: Node, mistakes: Mistakes) -> tuple[Document, set[str]]:
     for index in sorted(links):
         document.links.insert(index, LinkEntry.model_construct(ends=[]))
     return document, names
+
+
+def _said(data: dict[str, Any]) -> dict[str, Any]:
+    """Return the data without keys that say nothing, such as a section whose entries are commented out."""
+    for section, model in _MODELS.items():
+        entries = data.get(section)
+        for entry in entries if isinstance(entries, list) else entries.values() if isinstance(entries, dict) else ():
+            for key in model.model_fields if isinstance(entry, dict) else ():
+                if key in entry and entry[key] is None:
+                    del entry[key]
+    return {key: value for key, value in data.items() if value is not None}
 
 
 def _leave_out(data: dict[str, Any], paths: Iterable[Sequence[str | int]]) -> tuple[set[int], set[str]]:
