@@ -79,10 +79,15 @@ class ExperimentFile:
     def execute(self) -> None:
         """Load it and run it."""
         from nepi.cli import collecting
+        from nepi.cli.console import note
         from nepi.execution.ec import ExperimentController
 
         collecting.restore()
         with ExperimentController.load(self.path, backend=self._backend) as ec:
+            for one in ec.loading_notes:
+                note(f"nepi: note: {one}")
+            if not ec.resources:
+                raise UsageError(f"{self.path} describes no resources: write nodes, links, applications")
             try:
                 ec.run()
             except PlanError as error:

@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, Self
 
-from nepi.errors import PlanError, UsageError
+from nepi.errors import DescriptionError, PlanError, UsageError
 from nepi.execution.completing import completed, with_placeholders
 from nepi.execution.deployment import facts_for
 from nepi.execution.factory import ResourceFactory
@@ -90,7 +90,10 @@ class Saving(Part):
 
     @classmethod
     def _from_description(cls, file: Path, description: ExperimentDescription, backend: str, settings: dict[str, Any]) -> Self:
-        ec = cls._with_settings(description, backend, settings)
+        try:
+            ec = cls._with_settings(description, backend, settings)
+        except DescriptionError as error:
+            raise PlanError([f"{file}: {error}"]) from None
         mistakes = [f"{file}: {sentence}" for _, sentence in restore(ec._controller, description)]
         if mistakes:
             ec._controller.shutdown()
@@ -104,7 +107,10 @@ class Saving(Part):
 
         source = read_source(file, text)
         described = describe_document(source, find_type, backend or source.document.backend, {})
-        ec = cls._with_settings(described, "", settings)
+        try:
+            ec = cls._with_settings(described, "", settings)
+        except DescriptionError as error:
+            source.mistakes.give_up(source.place_of_name, f"experiment: {error}")
         ec.source = source
         for guid, sentence in restore(ec._controller, described) if not source.broken else ():
             source.refused(guid, sentence)

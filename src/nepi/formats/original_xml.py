@@ -94,7 +94,9 @@ class _Reader:
             for peer in one.connections:
                 if peer not in guids:
                     self._mistakes.add(root.place, f"resource {one.guid} ({one.rtype}) is connected to {peer}, which is not in the file")
-        return ExperimentDescription(root.attributes.get("exp_id", ""), self._backend, _symmetrical(found))
+        backends = {one.rtype.partition("::")[0] for one in found}
+        backend = self._backend or (backends.pop() if len(backends) == 1 else "")
+        return ExperimentDescription(root.attributes.get("exp_id", ""), backend, _symmetrical(found))
 
     def _resource(self, element: Element) -> ResourceDescription:
         guid = self._number(element, "guid")

@@ -80,8 +80,15 @@ class Source:
     written: dict[int, Written] = field(default_factory=dict)
     broken: bool = False
 
+    @property
+    def place_of_name(self) -> Place:
+        """The place of the experiment's name."""
+        return find(self.root, ("experiment",)).place
+
     def place_of(self, sentence: str) -> Place:
         """Return the place of what a sentence of the plan speaks of: an attribute of a resource, or the resource that it names first."""
+        if sentence.startswith("networks"):
+            return find(self.root, ("networks",)).place
         found = [(at, one) for one in self.written.values() if one.name and (at := sentence.find(repr(one.name))) >= 0]
         if not found:
             return Place()
