@@ -33,6 +33,19 @@ def run(name: str, home: Path) -> str:
     return done.stdout
 
 
+def run_file(name: str, home: Path) -> None:
+    """Run an experiment in a file as a user would; it must end well."""
+    done = subprocess.run(
+        [sys.executable, "-W", "error", "-m", "nepi.cli", "run", "--quiet", str(EXAMPLES / f"{name}.yaml")],
+        env={**os.environ, "NEPI_HOME": str(home)},
+        capture_output=True,
+        text=True,
+        timeout=DEADLINE_S,
+        check=False,
+    )
+    assert (done.returncode, done.stdout, done.stderr) == (0, "", "")
+
+
 def summary_of(home: Path, experiment: str) -> dict[str, Any]:
     (path,) = (home / "runs" / experiment).glob("*/summary.json")
     found: dict[str, Any] = json.loads(path.read_text())
@@ -42,6 +55,8 @@ def summary_of(home: Path, experiment: str) -> dict[str, Any]:
 def test_every_example_has_a_test() -> None:
     tested = set(re.findall(r'run\("(\w+)"', Path(__file__).read_text()))
     assert {path.stem for path in EXAMPLES.glob("*.py")} == tested
+    files = set(re.findall(r'run_file\("(\w+)"', Path(__file__).read_text()))
+    assert {path.stem for path in EXAMPLES.glob("*.yaml")} == files
 
 
 @pytest.mark.netns
@@ -49,6 +64,13 @@ def test_first(tmp_path: Path) -> None:
     match = re.fullmatch(r"(\d+\.\d\d) of 10 Mbit/s\n", run("first", tmp_path))
     assert match is not None
     assert float(match[1]) == pytest.approx(9.56, rel=0.1)
+
+
+@pytest.mark.netns
+def test_first_as_a_file(tmp_path: Path) -> None:
+    run_file("first", tmp_path)
+    summary = summary_of(tmp_path, "first")
+    assert summary["results"]["client"]["throughput_bps"] == pytest.approx(9.56e6, rel=0.1)
 
 
 @pytest.mark.netns

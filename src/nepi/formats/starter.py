@@ -6,43 +6,45 @@ import re
 from typing import Final
 
 _STARTER: Final = """\
-# An experiment of NEPI. Try it:  nepi plan {file}   and then   nepi run {file}
-# Keys and conditions are explained in docs/howto/yaml.md; `nepi types` lists resource types, `nepi types Ping` shows one.
-# Editors that know YAML complete and check this file:  nepi schema > nepi-schema.json
 # yaml-language-server: $schema=nepi-schema.json
+# An experiment of NEPI. Try it:  nepi plan {file}   and then   nepi run {file}
+# `nepi types` lists the types of resources, `nepi types Ping` shows one. Editors that know YAML complete and check this
+# file with the schema that the first line names:  nepi schema > nepi-schema.json
+# Keys behind a # are examples: to have one, put a space in the place of the # (nothing where the key belongs at the margin).
 
 experiment: {name}
-backend: netns            # network namespaces of this machine
-# deadline: 10m           # how long the run may take
+backend: netns              # network namespaces of this machine
+#deadline: 10m              # how long the run may take
 
-nodes: [a, b]             # computers; or with attributes:
-# nodes:
-#   a: {{forwarding: false}}
-#   b:
+# Computers. With attributes: nodes: {{a: {{forwarding: false}}, b: }}
+nodes: [a, b]
+#switches: [s]
 
-# switches: [s]
+# Links. Every value carries its unit; what differs on the way back from b to a stands below `back`.
+links:
+  - ends: [a, b]
+    name: cable
+    rate: 10Mbit
+#   set:                    # changes while it runs, each at a condition
+#     - {{when: ping.started + 300ms, rate: 1Mbit}}
 
-links:                    # every value carries its unit
-  - {{ends: [a, b], name: cable, rate: 10Mbit}}
-#   set:                  # changes while it runs, each at a condition
-#     - {{when: ping.started + 1s, rate: 1Mbit}}
-
-applications:             # what runs on the nodes
+# What runs on the nodes.
+applications:
   ping:
     type: Ping
     on: a
-    target: b             # the bare name of a resource; a text in quotes is a text
+    target: b               # the bare name of a resource; a text in quotes is a text
     count: 3
     interval: 200ms
-#   start: server.started + 1s & log.ended within 30s      # when it starts
-#   critical: false       # its failure does not end the run
+#   start: server.started + 1s & b.ready within 30s
+#   critical: false         # its failure does not end the run
 #   retry: {{attempts: 3, delay: 2s}}
-
 # server: {{type: Iperf3Server, on: b}}
-# client: {{type: Iperf3Client, on: a, target: b, duration: 5s, start: server.started}}
+# client: {{type: Iperf3Client, on: a, target: b, duration: 2s, start: ping.ended}}
 
-# resources:              # anything else, by its type
-#   route: {{type: IPv4Route, connect: a, network: default, nexthop: b}}
+# Anything else, by its type.
+#resources:
+# route: {{type: IPv4Route, connect: a, network: default, nexthop: b}}
 """
 
 
