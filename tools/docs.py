@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from life_cycle_picture import picture
+from pydantic import BaseModel
 
 from nepi import errors
 from nepi.cli.types import flag_names, known_types, written
@@ -26,6 +27,8 @@ from nepi.execution.handle import Handle
 from nepi.execution.net import Net
 from nepi.execution.resource import ResourceManager
 from nepi.execution.waits import WaitResult
+from nepi.formats.document import ApplicationEntry, Change, ConditionOf, Document, Entry, LinkEntry, ResourceEntry
+from nepi.formats.policies import POLICIES, policy_keys
 from nepi.model import conditions
 from nepi.model.attributes import Attribute, Flags, Types
 from nepi.model.states import ResourceAction, ResourceState
@@ -407,12 +410,76 @@ def markdown(text: str) -> str:
     return re.sub(r"\n{3,}", "\n\n", "\n".join(lines)).strip()
 
 
+# Experiments as files.
+
+
+def yaml_page() -> str:
+    """Return the page of the keys of experiments' files."""
+    keys = {
+        "At the top": Document,
+        "An entry of `nodes` and `switches`": Entry,
+        "An entry of `links`": LinkEntry,
+        "An entry of `applications`": ApplicationEntry,
+        "An entry of `resources`": ResourceEntry,
+        "An item of `set`": Change,
+        "An item of `conditions`": ConditionOf,
+    }
+    sections = [f"## {head}\n\n{key_table(model)}\n\n" for head, model in keys.items()]
+    policies = [
+        (f"`{kind}`", f"`{key}`", TAKES.get(one.kind, one.kind), repr(one.default))
+        for kind in POLICIES
+        for key, one in policy_keys(kind).items()
+    ]
+    return f"""# Experiments as files: keys
+
+{GENERATED}
+
+How to use them: [Write an experiment as a file](../howto/yaml.md). What else stands in an entry is an attribute of its
+[type](resource-types.md); one that is called like a key goes below `attributes`. `nepi schema` prints all of it for editors.
+
+{"".join(sections)}## Policies
+
+{table(("key of an entry", "its key", "it takes", "by default"), policies)}
+
+A number alone is the first of them: `retry: 3`.
+
+## Values
+
+{table(("type", "written"), [(f"`{kind.lower()}`", how) for kind, how in WRITTEN.items()])}
+"""
+
+
+TAKES: Final = {"duration": "a time: 2s", "int": "a whole number", "float": "a number", "bool": "true or false"}
+WRITTEN: Final = {
+    Types.String: "any text; a resource is `{resource: b}`, or its bare name where packets go there (`target`, `nexthop`)",
+    Types.Bool: "`true`, `false`",
+    Types.Enumerate: "one of its values",
+    Types.Integer: "`3`, `0x1F`",
+    Types.Double: "`1.5`",
+    Types.Duration: "`20ms`, `1m30s`: [units](units.md)",
+    Types.Rate: "`10Mbit`",
+    Types.Size: "`64kB`, `1MiB`",
+    Types.Fraction: "`0.1%`, `0.001`",
+    "credential": "`${NAME}`: the environment variable that holds it",
+}
+
+
+def key_table(model: type[BaseModel]) -> str:
+    """Return the keys of a model; those that every entry has are named only."""
+    known = Entry.model_fields if issubclass(model, Entry) and model is not Entry else {}
+    own = [name for name, one in model.model_fields.items() if name not in known or one.is_required()]
+    rows = [(f"`{name}`", "yes" if (one := model.model_fields[name]).is_required() else "", one.description or "") for name in own]
+    others = ", ".join(f"`{name}`" for name in known if name not in own)
+    return table(("key", "required", ""), rows) + (f"\n\nAnd the keys of an entry of `nodes`: {others}." if known else "")
+
+
 PAGES: Final[dict[str, Callable[[], str]]] = {
     "life-cycle.md": life_cycle_page,
     "life-cycle.svg": picture,
     "api.md": api_page,
     "resource-types.md": types_page,
     "errors.md": errors_page,
+    "yaml.md": yaml_page,
 }
 
 if __name__ == "__main__":

@@ -54,7 +54,7 @@ class Change(BaseModel):
     model_config = ConfigDict(extra="allow", strict=True)
 
     when: Text = Field(description="When it is set: a condition.")
-    attributes: Attributes = Field({}, description="Attributes that are called like a key of this entry.")
+    attributes: Attributes = Field(default_factory=dict, description="Attributes that are called like a key of this entry.")
 
 
 class ConditionOf(Part):
@@ -72,15 +72,17 @@ class Entry(BaseModel):
     model_config = ConfigDict(extra="allow", strict=True)
 
     type: Text | None = Field(None, description="Its type, with or without its backend.")
-    connect: Names = Field([], description="Names of the resources that it is connected to.")
-    attributes: Attributes = Field({}, description="Attributes that are called like a key of this entry.")
-    traces: Names = Field([], description="Traces that are recorded besides those that always are.")
-    deploy: Conditions = Field([], description="What deploying waits for: one condition or several, which must all be met.")
-    start: Conditions = Field([], description="What starting waits for.")
-    stop: Conditions = Field([], description="When it is stopped.")
-    release: Conditions = Field([], description="When it is given back.")
-    conditions: list[ConditionOf] = Field([], description="The same, one by one, where the order among actions matters.")
-    set: list[Change] = Field([], description="Attributes that are set while it runs, each at a condition.")
+    connect: Names = Field(default_factory=list, description="Names of the resources that it is connected to.")
+    attributes: Attributes = Field(default_factory=dict, description="Attributes that are called like a key of this entry.")
+    traces: Names = Field(default_factory=list, description="Traces that are recorded besides those that always are.")
+    deploy: Conditions = Field(
+        default_factory=list, description="What deploying waits for: one condition or several, which must all be met."
+    )
+    start: Conditions = Field(default_factory=list, description="What starting waits for.")
+    stop: Conditions = Field(default_factory=list, description="When it is stopped.")
+    release: Conditions = Field(default_factory=list, description="When it is given back.")
+    conditions: list[ConditionOf] = Field(default_factory=list, description="The same, one by one, where the order among actions matters.")
+    set: list[Change] = Field(default_factory=list, description="Attributes that are set while it runs, each at a condition.")
     retry: Annotated[Attributes | None, BeforeValidator(_attempts, json_schema_input_type=int | Attributes)] = Field(
         None, description="How often and when a failed deploy or start is tried again: the number of attempts, or attempts, delay, factor."
     )
@@ -90,8 +92,10 @@ class LinkEntry(Entry):
     """A link between two nodes or switches."""
 
     ends: list[Text] = Field(description="What it connects: two names.", min_length=2, max_length=2)
-    name: Text | None = Field(None, description="Its name; by default link-<number>.")
-    back: Attributes = Field({}, description="Attributes of the way back, from the second end to the first, where they differ.")
+    name: Text | None = Field(None, description="Its name; by default its type and its number, like link-3.")
+    back: Attributes = Field(
+        default_factory=dict, description="Attributes of the way back, from the second end to the first, where they differ."
+    )
 
 
 class ApplicationEntry(Entry):
@@ -115,16 +119,22 @@ class Document(Part):
 
     experiment: Text = Field(description="Name of the experiment.")
     backend: str = Field("", description="Where types named without one belong: netns, dummy, ...")
-    networks: list[Text] = Field([], description="Where automatic addresses are taken from; 10.0.0.0/8 and fd00::/48 by default.")
+    networks: list[Text] = Field(
+        default_factory=list, description="Where automatic addresses are taken from; 10.0.0.0/8 and fd00::/48 by default."
+    )
     deadline: Text | None = Field(None, description="How long the run may take until everything that ends by itself has ended: 10m.")
     stop_on_abort: str = Field("false", description="Whether an abort also stops what is running.", json_schema_extra={"type": "boolean"})
-    nodes: ByName = Field({}, description="Computers: a list of names, or name: attributes.")
-    switches: ByName = Field({}, description="Switches, likewise.")
-    links: list[LinkEntry] = Field([], description="Links.")
-    applications: Annotated[dict[str, ApplicationEntry], BeforeValidator(_entries)] = Field({}, description="What runs on nodes, by name.")
-    resources: Annotated[dict[str, ResourceEntry], BeforeValidator(_entries)] = Field({}, description="Resources of any type, by name.")
+    nodes: ByName = Field(default_factory=dict, description="Computers: a list of names, or name: attributes.")
+    switches: ByName = Field(default_factory=dict, description="Switches, likewise.")
+    links: list[LinkEntry] = Field(default_factory=list, description="Links.")
+    applications: Annotated[dict[str, ApplicationEntry], BeforeValidator(_entries)] = Field(
+        default_factory=dict, description="What runs on nodes, by name."
+    )
+    resources: Annotated[dict[str, ResourceEntry], BeforeValidator(_entries)] = Field(
+        default_factory=dict, description="Resources of any type, by name."
+    )
     guids: dict[str, str] = Field(
-        {},
+        default_factory=dict,
         description="Numbers of the resources by name, in the order of their registration, where the file's order does not give them.",
         json_schema_extra={"additionalProperties": {"type": "integer", "minimum": 1}},
     )

@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator, Mapping
 from nepi.errors import UnknownTypeError, did_you_mean
 from nepi.formats.document import SECTIONS, ApplicationEntry, Entry, LinkEntry
 from nepi.formats.structure import find
-from nepi.formats.tree import Entries
+from nepi.formats.tree import Entries, Items, Scalar
 from nepi.formats.written import Source, Written
 from nepi.model.typespec import TypeSpec
 
@@ -46,12 +46,13 @@ class Listing:
             if section not in SECTIONS:
                 continue
             found = getattr(self._source.document, section)
+            within = find(root, (section,))
+            by_text = {one.text: one for one in within.items if isinstance(one, Scalar)} if isinstance(within, Items) else {}
             for key, entry in enumerate(found) if isinstance(found, list) else found.items():
                 if isinstance(entry, LinkEntry) and not entry.ends:
                     continue  # it was left out
                 path = (section, key)
-                node = find(root, path)
-                within = find(root, (section,))
+                node = by_text.get(str(key)) or find(root, path)
                 place = within.place_of(str(key)) if isinstance(within, Entries) else node.place
                 name = (entry.name or "") if isinstance(entry, LinkEntry) else str(key)
                 one = Written(path, entry, node, place, name)
@@ -99,16 +100,18 @@ class Listing:
 
     def _chosen_guids(self, by_name: Mapping[str, Written]) -> dict[str, int]:
         chosen: dict[str, int] = {}
+        taken: set[int] = set()
         for name, text in self._source.document.guids.items():
             place = find(self._source.root, ("guids", name)).place
             if name not in by_name:
                 self._mistakes.add(place, f"guids: there is no resource named {name!r} in this file{did_you_mean(name, by_name)}")
             elif not (text.isascii() and text.isdigit() and len(text) < 10 and int(text) >= self._first_guid):
                 self._mistakes.add(place, f"guids.{name}: expected a whole number from {self._first_guid} on, got {text!r}")
-            elif int(text) in chosen.values():
+            elif int(text) in taken:
                 self._mistakes.add(place, f"guids.{name}: the number {text} is given twice")
             else:
                 chosen[name] = int(text)
+                taken.add(int(text))
         return chosen
 
     def connections(self) -> dict[int, set[int]]:
