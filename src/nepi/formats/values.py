@@ -14,6 +14,7 @@ from nepi.units import format_duration, format_fraction, format_rate, format_siz
 RESOURCE: Final = "resource"
 """The key of a value that is a reference: `{resource: b}`."""
 _VARIABLE: Final = re.compile(r"\$\{([A-Za-z_][A-Za-z0-9_]*)\}")
+_BARE: Final = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.@+-]*")  # names that YAML never wants quoted; quoted, they would be texts
 _WHOLE: Final = re.compile(r"[-+]?[0-9]+")
 _NUMBER: Final = re.compile(r"[-+]?(\.[0-9]+|[0-9]+(\.[0-9]*)?)([eE][-+]?[0-9]+)?")
 _TRUTH: Final = {"true": True, "false": False}
@@ -130,7 +131,7 @@ def written_value(attribute: Attribute | None, value: Any, names: Mapping[int, s
     """
     if isinstance(value, Reference):
         name = names[value.guid]
-        bare = attribute is not None and attribute.takes_resource and name not in NULLS
+        bare = attribute is not None and attribute.takes_resource and _BARE.fullmatch(name) and name not in NULLS
         return Bare(name) if bare else {RESOURCE: name}
     if isinstance(value, FromEnvironment):
         return f"${{{value.variable}}}"
