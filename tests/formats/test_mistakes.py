@@ -23,7 +23,7 @@ def test_all_mistakes_are_told_at_once(mistakes: Mistakes) -> None:
           - {ends: [a], up: yes}
           - {ends: [a, b], up: yes}
         applications:
-          server: {type: Iperf3Servr, on: b, start: a.startet + 1s}
+          server: {type: Xyzzy, on: b, start: a.startet + 1s}
           odd: {on: b}
           client:
             type: Iperf3Client
@@ -40,9 +40,8 @@ def test_all_mistakes_are_told_at_once(mistakes: Mistakes) -> None:
         "x.yaml, line 6, column 41: links[0].delay: duration '20': the unit is missing; write for example 20s",
         "x.yaml, line 7, column 12: links[1].ends: expected two names, as in [a, b], got a list of 1",
         "x.yaml, line 8, column 24: links[2].up: expected true or false, got 'yes'; write true, since yes, no, on and off are texts here",
-        "x.yaml, line 10, column 18: applications.server: there is no resource type 'netns::Iperf3Servr' "
-        "(did you mean 'Iperf3Server' or 'netns::Iperf3Server' or 'Iperf3Client'?); `nepi types` lists them",
-        "x.yaml, line 10, column 47: applications.server.start: there is no state 'startet' (did you mean 'started'?)",
+        "x.yaml, line 10, column 18: applications.server: there is no resource type 'netns::Xyzzy'; `nepi types` lists them",
+        "x.yaml, line 10, column 41: applications.server.start: there is no state 'startet' (did you mean 'started'?)",
         "x.yaml, line 11, column 8: applications.odd: the key 'type' is missing",
         "x.yaml, line 15, column 5: applications.client.traget: netns::Iperf3Client has no attribute 'traget' "
         "(did you mean 'target' or 'traces' or 'rate'?)",
@@ -51,6 +50,12 @@ def test_all_mistakes_are_told_at_once(mistakes: Mistakes) -> None:
         "x.yaml, line 17, column 30: applications.client.start: duration '1': the unit is missing; write for example 1s",
         "x.yaml, line 19, column 14: applications.client.traces: netns::Iperf3Client has no trace 'stdot' (did you mean 'stdout'?)",
     ]
+
+
+def test_the_nearest_type_is_named(mistakes: Mistakes) -> None:
+    (mistake,) = mistakes(HEAD + "nodes: [a]\napplications: {t: {type: Tcpdmp, on: a}}")
+    assert mistake.startswith("x.yaml, line 4, column 26: applications.t: there is no resource type 'netns::Tcpdmp' (did you mean ")
+    assert "'Tcpdump'" in mistake
 
 
 def test_mistakes_of_the_plan_come_with_those_of_the_file(mistakes: Mistakes) -> None:
@@ -113,8 +118,7 @@ BOMB = "a: &a [x,x,x,x,x,x,x,x,x,x]\n" + "".join(
         ("#" * (files.MOST_BYTES + 1), ": the file is larger than 32MiB; describe so large an experiment by a script"),
         (
             "experiment: ../x\nbackend: dummy",
-            ", line 1, column 13: experiment: exp_id '../x': use up to 128 letters, digits and _ . : @ + -, beginning with a letter, "
-            "a digit or _",
+            ", line 1, column 13: exp_id '../x': use up to 128 letters, digits and _ . : @ + -, beginning with a letter, a digit or _",
         ),
         (HEAD + "networks: 10.0.0.0/8", ", line 3, column 11: networks: expected a list, got '10.0.0.0/8'"),
         (HEAD + "deadline: 5", ", line 3, column 11: deadline: duration '5': the unit is missing; write for example 5s"),

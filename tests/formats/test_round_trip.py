@@ -52,7 +52,12 @@ def experiments(draw: st.DrawFn) -> ExperimentController:
     """Draw an experiment, described as a program does."""
     settings: dict[str, Any] = {"backend": draw(st.sampled_from(["dummy", "netns"]))}
     if draw(st.booleans()):
-        settings |= {"networks": ("10.9.0.0/16",), "stop_on_abort": draw(st.booleans()), "deadline": draw(st.floats(1, 1e6))}
+        settings |= {
+            "networks": ("10.9.0.0/16",),
+            "routing": draw(st.sampled_from(["static", "hosts"])),
+            "stop_on_abort": draw(st.booleans()),
+            "deadline": draw(st.floats(1, 1e6)),
+        }
     ec = ExperimentController("drawn", **settings)
     for _ in range(draw(st.integers(1, 6))):
         add_one(draw, ec)

@@ -21,6 +21,7 @@ def completed(
     changes: Changes,
     retries: Mapping[int, Retry],
     networks: tuple[str, ...],
+    routing: str,
     stop_on_abort: bool,
     deadline_s: float | None,
 ) -> ExperimentDescription:
@@ -40,7 +41,9 @@ def completed(
             else one
             for one in resources
         ]
-    return dataclasses.replace(description, resources=resources, networks=networks, stop_on_abort=stop_on_abort, deadline_s=deadline_s)
+    return dataclasses.replace(
+        description, resources=resources, networks=networks, routing=routing, stop_on_abort=stop_on_abort, deadline_s=deadline_s
+    )
 
 
 def _kept(manager: ResourceManager, name: str, value: Any) -> Any:

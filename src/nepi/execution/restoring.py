@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections import deque
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
@@ -31,15 +32,35 @@ def restore(ec: ExperimentController, description: ExperimentDescription) -> Ref
         with _noting(refused, one.guid):
             _add(ec, one)
             added.append(one)
-    there = {one.guid for one in added}
-    for one in added:
-        for peer in one.connections:
-            if (peer < one.guid or peer not in there) and peer in ec.registry.managers:  # the other one says it, too
-                with _noting(refused, one.guid):
-                    ec.register_connection(one.guid, peer)
+    for guid, peer in _in_order(ec, added):
+        with _noting(refused, guid):
+            ec.register_connection(guid, peer)
     for one in added:
         _restore_rest(ec, one, refused)
     return refused
+
+
+def _in_order(ec: ExperimentController, added: list[ResourceDescription]) -> Iterator[tuple[int, int]]:
+    """Yield each connection once, so that those of links come in the order of their ends."""
+    ordered = [one for one in added if ec.resource(one.guid).role == "link"]
+    todo: dict[frozenset[int], tuple[int, int]] = {}
+    for one in (*ordered, *added):
+        for peer in one.connections:
+            if peer in ec.registry.managers:
+                todo.setdefault(frozenset((one.guid, peer)), (one.guid, peer))
+    first = {one.guid: deque(peer for peer in one.connections if peer in ec.registry.managers) for one in ordered}
+    while todo:
+        ready = [(key, pair) for key, pair in todo.items() if _is_next(first, *pair)] or list(todo.items())
+        for key, pair in ready:
+            for guid, peer in (pair, pair[::-1]):
+                if guid in first and peer in first[guid]:
+                    first[guid].remove(peer)
+            del todo[key]
+            yield pair
+
+
+def _is_next(first: Mapping[int, deque[int]], guid: int, peer: int) -> bool:
+    return all(one not in first or other not in first[one] or first[one][0] == other for one, other in ((guid, peer), (peer, guid)))
 
 
 @contextmanager

@@ -8,20 +8,23 @@ from typing import TYPE_CHECKING, Any, Final, Self
 
 from nepi.errors import DescriptionError, PlanError, UsageError
 from nepi.execution.completing import completed, with_placeholders
-from nepi.execution.deployment import facts_for
 from nepi.execution.factory import ResourceFactory
 from nepi.execution.part import Part
 from nepi.execution.restoring import restore
 from nepi.execution.rundir import RunDir
 from nepi.model.experiment import ExperimentDescription, json_text
 from nepi.model.typespec import TypeSpec
-from nepi.plan.core import NETWORKS, plan
+from nepi.plan.core import NETWORKS
 
 if TYPE_CHECKING:
     from nepi.formats.written import Source
 
 SOURCE: Final = "experiment.yaml"
 """The file that a run is of, in the run's folder."""
+
+
+ROUTING: Final = "static"
+"""What `ExperimentController(routing=...)` is by default."""
 
 
 class Saving(Part):
@@ -106,18 +109,46 @@ class Saving(Part):
         from nepi.formats.written import read_source
 
         source = read_source(file, text)
-        described = describe_document(source, find_type, backend or source.document.backend, {})
-        try:
-            ec = cls._with_settings(described, "", settings)
-        except DescriptionError as error:
-            source.mistakes.give_up(source.place_of_name, f"experiment: {error}")
-        ec.source = source
+        ec = cls._of_document(source, backend, settings)
+        present = {ec.resource(guid).name: guid for guid in ec._controller.resources}
+        described = describe_document(source, find_type, ec.backend, present)
         for guid, sentence in restore(ec._controller, described) if not source.broken else ():
             source.refused(guid, sentence)
         if source.mistakes:
+            planned = ec._planned_too(source)
             ec._controller.shutdown()
-            raise PlanError([*source.mistakes.sentences(), *_planned_too(source, described)])
+            raise PlanError([*source.mistakes.sentences(), *planned])
         return ec
+
+    @classmethod
+    def _of_document(cls, source: Source, backend: str, settings: dict[str, Any]) -> Self:
+        """Return a controller with what a file says of the whole, and with its topology."""
+        from nepi.formats.reading import settings_of, topology_of
+
+        try:
+            ec = cls._with_settings(settings_of(source), backend, settings)
+        except DescriptionError as error:
+            source.mistakes.give_up(source.place_of_key("routing" if "routing" in str(error) else "experiment"), str(error))
+        ec.source = source
+        record = topology_of(source)
+        if record is not None:
+            from nepi.topologies.topology import Topology
+
+            try:
+                ec._controller.build(Topology.from_record(record, folder=source.path.parent))
+            except DescriptionError as error:
+                ec._controller.shutdown()
+                source.mistakes.give_up(source.place_of_key("topology"), str(error))
+        return ec
+
+    def _planned_too(self, source: Source) -> list[str]:
+        """Return what the plan finds besides, so that all mistakes are told at once; no follow-ups of those that were found."""
+        try:
+            if not source.broken:
+                self._controller.check()
+        except PlanError as error:
+            return source.located(source.not_follow_ups(error.mistakes))
+        return []
 
     def _completed(self, description: ExperimentDescription) -> ExperimentDescription:
         return completed(
@@ -125,6 +156,7 @@ class Saving(Part):
             changes=[said for said in self._changes_said if said[0].guid in self.registry.managers],
             retries=self._retries,
             networks=() if self._networks == NETWORKS else tuple(self._networks),
+            routing="" if self._routing == ROUTING else self._routing,
             stop_on_abort=self.stop_on_abort,
             deadline_s=self._deadline_s,
         )
@@ -139,23 +171,13 @@ class Saving(Part):
         said: dict[str, Any] = {"exp_id": description.exp_id, "backend": backend or description.backend}
         if description.networks:
             said["networks"] = description.networks
+        if description.routing:
+            said["routing"] = description.routing
         if description.stop_on_abort:
             said["stop_on_abort"] = True
         if description.deadline_s is not None:
             said["deadline"] = description.deadline_s
         return cls(**{**said, **settings})
-
-
-def _planned_too(source: Source, described: ExperimentDescription) -> list[str]:
-    """Return what the plan finds besides, so that all mistakes are told at once; no follow-ups of those that were found."""
-    if source.broken:
-        return []
-    catalogue = {one.rtype: find_type(one.rtype, described.backend) for one in described.resources}
-    try:
-        plan(described, catalogue, facts_for(catalogue), networks=described.networks or NETWORKS, checked=True)
-    except PlanError as error:
-        return source.located(source.not_follow_ups(error.mistakes))
-    return []
 
 
 def find_type(rtype: str, backend: str) -> TypeSpec:

@@ -122,6 +122,10 @@ class Document(Part):
     networks: list[Text] = Field(
         default_factory=list, description="Where automatic addresses are taken from; 10.0.0.0/8 and fd00::/48 by default."
     )
+    routing: str = Field("", description="Which nodes get static routes where they do not say it themselves: static, hosts or none.")
+    topology: Attributes | None = Field(
+        None, description="A topology that is built first: a shape and its size, a file, or nodes and links."
+    )
     deadline: Text | None = Field(None, description="How long the run may take until everything that ends by itself has ended: 10m.")
     stop_on_abort: str = Field("false", description="Whether an abort also stops what is running.", json_schema_extra={"type": "boolean"})
     nodes: ByName = Field(default_factory=dict, description="Computers: a list of names, or name: attributes.")

@@ -114,16 +114,17 @@ class Listing:
                 taken.add(int(text))
         return chosen
 
-    def connections(self) -> dict[int, set[int]]:
-        """Return the peers of each resource; a connection counts for both."""
-        peers: dict[int, set[int]] = {}
+    def connections(self) -> dict[int, tuple[int, ...]]:
+        """Return the peers of each resource, in the order in which they are written; a connection counts for both."""
+        own: dict[int, dict[int, None]] = {}
+        others: dict[int, dict[int, None]] = {}
         for one in self.resources:
             for path, name in _connected(one.entry):
                 guid = self._peer(one, path, name)
                 if guid is not None:
-                    peers.setdefault(one.guid, set()).add(guid)
-                    peers.setdefault(guid, set()).add(one.guid)
-        return peers
+                    own.setdefault(one.guid, {})[guid] = None
+                    others.setdefault(guid, {})[one.guid] = None
+        return {one.guid: tuple({**own.get(one.guid, {}), **others.get(one.guid, {})}) for one in self.resources}
 
     def _peer(self, one: Written, path: tuple[str | int, ...], name: str) -> int | None:
         place = one.part(*path).place

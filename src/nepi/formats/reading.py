@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Any, Final
 
@@ -12,9 +13,9 @@ from nepi.formats.document import ACTIONS, Change, LinkEntry, structural_keys
 from nepi.formats.listing import FindType, Listing, own_name
 from nepi.formats.places import Place
 from nepi.formats.policies import POLICIES, read_policy
-from nepi.formats.structure import dotted, find
+from nepi.formats.structure import find
 from nepi.formats.tree import Entries, Node, Scalar
-from nepi.formats.values import read_value, truth
+from nepi.formats.values import plain_data, read_value, truth
 from nepi.formats.written import Source, Written
 from nepi.model.attributes import Flags
 from nepi.model.conditions import Condition
@@ -38,6 +39,34 @@ def describe_document(source: Source, find_type: FindType, backend: str, present
     return _Reader(source, find_type, backend, present).description()
 
 
+def settings_of(source: Source) -> ExperimentDescription:
+    """Return what a file says of the experiment as a whole, without resources. Mistakes are noted."""
+    document = source.document
+    stop = _checked(source, "stop_on_abort", lambda node: truth(node) if isinstance(node, Scalar) else False)
+    deadline_s = _checked(source, "deadline", lambda _: duration_s(document.deadline or ""))
+    return ExperimentDescription(
+        document.experiment, document.backend, [], tuple(document.networks), document.routing, bool(stop), deadline_s
+    )
+
+
+def topology_of(source: Source) -> Any:
+    """Return what a file says of its topology, as plain data, or None."""
+    root = source.root
+    return plain_data(root.entries["topology"]) if isinstance(root, Entries) and source.document.topology is not None else None
+
+
+def _checked(source: Source, key: str, read: Callable[[Node], Any]) -> Any:
+    """Return what a key at the top says, or None when it is not there."""
+    root = source.root
+    if not isinstance(root, Entries) or key not in root.entries:
+        return None
+    try:
+        return read(root.entries[key])
+    except BadValueError as error:
+        source.mistakes.add(root.entries[key].place, f"{key}: {error}")
+        return None
+
+
 class _Reader:
     def __init__(self, source: Source, find_type: FindType, backend: str, present: Mapping[str, int]) -> None:
         self._source = source
@@ -49,38 +78,19 @@ class _Reader:
 
     def description(self) -> ExperimentDescription:
         peers = self._listing.connections()
-        resources = [self._described(one, peers.get(one.guid, set())) for one in self._listing.resources]
-        document = self._document
-        return ExperimentDescription(
-            document.experiment,
-            self._backend,
-            resources,
-            networks=tuple(document.networks),
-            stop_on_abort=bool(self._checked(("stop_on_abort",), lambda node: truth(node) if isinstance(node, Scalar) else False)),
-            deadline_s=self._checked(("deadline",), lambda _: duration_s(document.deadline or "")),
-        )
-
-    def _checked(self, path: tuple[str, ...], read: Callable[[Node], Any]) -> Any:
-        """Return what a key at the top says, or None when it is not there."""
-        root = self._source.root
-        if not isinstance(root, Entries) or path[0] not in root.entries:
-            return None
-        node = find(root, path)
-        try:
-            return read(node)
-        except BadValueError as error:
-            self._mistakes.add(node.place, f"{dotted(path)}: {error}")
-            return None
+        resources = [self._described(one, peers[one.guid]) for one in self._listing.resources]
+        settings = settings_of(self._source)
+        return dataclasses.replace(settings, backend=self._backend, resources=resources)
 
     # What they are.
 
-    def _described(self, one: Written, peers: set[int]) -> ResourceDescription:
+    def _described(self, one: Written, peers: tuple[int, ...]) -> ResourceDescription:
         return ResourceDescription(
             one.guid,
             one.spec.rtype if one.spec is not None else one.rtype,
             one.name or own_name(one),
             self._attributes(one),
-            tuple(sorted(peers)),
+            peers if one.spec is not None and one.spec.role == "link" else tuple(sorted(peers)),
             tuple(self._conditions(one)),
             tuple(self._traces(one)),
             tuple(self._changes(one)),

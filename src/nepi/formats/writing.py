@@ -33,6 +33,8 @@ def written_document(description: ExperimentDescription, find_type: FindType) ->
         head["backend"] = description.backend
     if description.networks:
         head["networks"] = list(description.networks)
+    if description.routing:
+        head["routing"] = description.routing
     if description.deadline_s is not None:
         head["deadline"] = format_duration(description.deadline_s)
     if description.stop_on_abort:
@@ -73,19 +75,19 @@ class _Writer:
                 placed.section = "nodes" if placed.spec.role == "node" else "switches"
             elif len(placed.one.connections) == 2 and self._is_default(placed, "links"):
                 placed.section = "links"
+            if self._says_all(placed):
                 placed.peers = list(placed.one.connections)
         seen: set[int] = set()
         for guid, placed in self._placed.items():
-            if placed.section != "links":
-                placed.peers = [peer for peer in placed.one.connections if peer in seen and self._placed[peer].section != "links"]
-                placed.peers += [peer for peer in placed.one.connections if self._is_link_to_say(peer, guid)]
+            if not self._says_all(placed):
+                placed.peers = [peer for peer in placed.one.connections if peer in seen and not self._says_all(self._placed[peer])]
             seen.add(guid)
             if placed.section == "resources" and self._is_application(placed):
                 placed.section = "applications"
 
-    def _is_link_to_say(self, peer: int, guid: int) -> bool:
-        """Whether a connection to a link is not written at the link."""
-        return self._placed[peer].section == "links" and guid not in self._placed[peer].peers
+    def _says_all(self, placed: _Placed) -> bool:
+        """Whether all connections are written at this resource: the order of a link's ends matters."""
+        return placed.section == "links" or placed.spec.role == "link"
 
     def _is_default(self, placed: _Placed, section: str) -> bool:
         return self._short(placed) == DEFAULT_TYPES.get(section)

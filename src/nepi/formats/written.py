@@ -80,18 +80,17 @@ class Source:
     written: dict[int, Written] = field(default_factory=dict)
     broken: bool = False
 
-    @property
-    def place_of_name(self) -> Place:
-        """The place of the experiment's name."""
-        return find(self.root, ("experiment",)).place
+    def place_of_key(self, key: str) -> Place:
+        """Return the place of what a key at the top says."""
+        return find(self.root, (key,)).place
 
     def place_of(self, sentence: str) -> Place:
         """Return the place of what a sentence of the plan speaks of: an attribute of a resource, or the resource that it names first."""
         if sentence.startswith("networks"):
-            return find(self.root, ("networks",)).place
+            return self.place_of_key("networks")
         found = [(at, one) for one in self.written.values() if one.name and (at := sentence.find(repr(one.name))) >= 0]
-        if not found:
-            return Place()
+        if not found:  # it speaks of the whole, or of what the topology has made
+            return self.place_of_key("topology") if self.document.topology is not None else Place()
         _, one = min(found, key=lambda pair: pair[0])
         keys = one.node.keys if isinstance(one.node, Entries) else {}
         return next((place for key, place in keys.items() if f"attribute {key!r}" in sentence), one.place)

@@ -53,6 +53,7 @@ class ExperimentDescription:
         backend: where types named without one belong.
         resources: in the order in which they were registered.
         networks: where automatic addresses are taken from; () for the usual ones.
+        routing: which nodes get static routes where they do not say it themselves; "" for as usual.
         stop_on_abort: an abort also stops what is running.
         deadline_s: seconds that `run()` waits for the end; None for as long as it takes.
     """
@@ -61,6 +62,7 @@ class ExperimentDescription:
     backend: str
     resources: list[ResourceDescription]
     networks: tuple[str, ...] = ()
+    routing: str = ""
     stop_on_abort: bool = False
     deadline_s: float | None = None
 
@@ -76,6 +78,8 @@ class ExperimentDescription:
         head: dict[str, Any] = {"format": FORMAT, "experiment": self.exp_id, "backend": self.backend}
         if self.networks:
             head["networks"] = list(self.networks)
+        if self.routing:
+            head["routing"] = self.routing
         if self.stop_on_abort:
             head["stop_on_abort"] = True
         if self.deadline_s is not None:
@@ -97,6 +101,7 @@ class ExperimentDescription:
                 _text(record, "backend"),
                 [_resource_from(one) for one in record["resources"]],
                 networks=tuple(record.get("networks", ())),
+                routing=record.get("routing", ""),
                 stop_on_abort=bool(record.get("stop_on_abort", False)),
                 deadline_s=record.get("deadline_s"),
             )
