@@ -39,6 +39,10 @@ def declared() -> list[EntryPoint]:
     return [point for point in distribution("nepi").entry_points if point.group == "console_scripts" or point.group.startswith("nepi.")]
 
 
+def test_running_a_script_loads_nothing_of_files() -> None:
+    assert loaded_by("import nepi.cli.program, nepi.cli.script, nepi.execution.ec") & HEAVY == set()
+
+
 @pytest.mark.parametrize("point", declared(), ids=lambda point: f"{point.group}:{point.name}")
 def test_declared_entry_point_exists(point: EntryPoint) -> None:
     assert point.load() is not None

@@ -80,3 +80,16 @@ def test_link_changes_are_measured_for_each_implementation_and_for_timelines(tmp
     whats = [row["what"] for row in figures["rows"]]
     assert (whats[0], whats[-1], len(table)) == ("rate, kernel", "step of a timeline", len(whats) + 2)
     assert [row["count"] for row in figures["rows"]] == [3] * len(whats)
+
+
+@pytest.mark.slow
+def test_files_compares_forms(tmp_path: Path) -> None:
+    table, figures = bench(tmp_path, "files.py", "--nodes", "5", "--repeat", "1")
+    assert (figures["resources"], len(table)) == (14, 6)
+    assert [(row["what"], row["form"]) for row in figures["rows"]] == [
+        ("describe", "program"),
+        ("save", "yaml"),
+        ("load", "yaml"),
+        ("save", "json"),
+        ("load", "json"),
+    ]

