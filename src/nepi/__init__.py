@@ -5,7 +5,6 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from nepi.engine.events import Retry as Retry
     from nepi.errors import ExperimentError as ExperimentError
     from nepi.errors import NepiError as NepiError
     from nepi.execution.attribute import Attribute as Attribute
@@ -21,6 +20,8 @@ if TYPE_CHECKING:
     from nepi.execution.trace import TraceAttr as TraceAttr
     from nepi.model.conditions import quorum as quorum
     from nepi.model.conditions import trace_matches as trace_matches
+    from nepi.model.policies import Replace as Replace
+    from nepi.model.policies import Retry as Retry
     from nepi.topologies.topology import Topology as Topology
 
 __version__ = "0.1.0"
@@ -36,7 +37,8 @@ _HOMES = {
     "ResourceFactory": "nepi.execution.resource",
     "ResourceManager": "nepi.execution.resource",
     "ResourceState": "nepi.execution.resource",
-    "Retry": "nepi.engine.events",
+    "Replace": "nepi.model.policies",
+    "Retry": "nepi.model.policies",
     "Topology": "nepi.topologies.topology",
     "Trace": "nepi.execution.trace",
     "TraceAttr": "nepi.execution.trace",
@@ -52,6 +54,7 @@ __all__ = [
     "Flags",
     "Handle",
     "NepiError",
+    "Replace",
     "ResourceAction",
     "ResourceFactory",
     "ResourceManager",

@@ -381,7 +381,7 @@ def test_who_waits_again_and_again_leaves_nothing_behind(shape: str, deadline_s:
         engine.handle(ev.WatchAsked(turn, condition), now=turn)
         engine.handle(ev.WatchDropped(turn), now=turn + 0.4) if deadline_s is None else engine.handle(ev.Ticked(), now=turn + 0.6)
     hanging = [gates for member in engine.members.values() for gates in (member.waiters or {}).values()]
-    hanging += list(engine._gates._trace_leaves.values())
+    hanging += list(engine.gates._trace_leaves.values())
     assert hanging
     assert max(len(gates) for gates in hanging) <= 64
 

@@ -7,7 +7,22 @@ from typing import Any
 from nepi.engine import events as ev
 from nepi.engine.codec import event_record, instruction_record
 from nepi.engine.core import Engine
-from nepi.engine.events import Abort, Cancel, Fail, LeaveBehind, Met, Missed, Perform, Profile, Reset, Retry, WatchTrace
+from nepi.engine.events import (
+    Abort,
+    Cancel,
+    Change,
+    Fail,
+    GoOn,
+    LeaveBehind,
+    Met,
+    Missed,
+    Perform,
+    Profile,
+    Renew,
+    Reset,
+    Retry,
+    WatchTrace,
+)
 from nepi.engine.replay import Replay, replay
 from nepi.model.conditions import Condition, Exited, Reached, TraceMatched
 from nepi.model.states import ResourceAction, ResourceState
@@ -35,13 +50,16 @@ __all__ = [
     "TOLERANT",
     "Abort",
     "Cancel",
+    "Change",
     "Drive",
     "Fail",
+    "GoOn",
     "LeaveBehind",
     "Met",
     "Missed",
     "Perform",
     "Profile",
+    "Renew",
     "Reset",
     "Retry",
     "WatchTrace",
@@ -81,13 +99,15 @@ class Drive:
         self.now = 0.0
         self.lines: list[dict[str, Any]] = []
         self._stop_on_abort = stop_on_abort
+        self.notes: list[ev.GoOn] = []
 
     def tell(self, event: ev.Event) -> list[ev.Instruction]:
         decided = self.engine.handle(event, now=self.now)
         self.lines.append(
             {"n": len(self.lines), "t": self.now, "ev": [event_record(event)], "do": [instruction_record(one) for one in decided]}
         )
-        return decided
+        self.notes += [one for one in decided if isinstance(one, GoOn)]  # nothing is done about them; most tests do not look
+        return [one for one in decided if not isinstance(one, GoOn)]
 
     def replayed(self) -> Replay:
         return replay(self.lines, stop_on_abort=self._stop_on_abort)

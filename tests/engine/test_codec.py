@@ -37,8 +37,8 @@ condition = st.recursive(
     max_leaves=6,
 )
 limit = st.none() | seconds
-retry = st.none() | st.builds(ev.Retry, st.integers(1, 9), seconds, seconds)
-profile = st.builds(ev.Profile, st.booleans(), retry, st.tuples(limit, limit, limit, limit))
+retry = st.none() | st.builds(ev.Retry, st.integers(1, 9), seconds, st.floats(1, 9), st.floats(0, 1), limit, st.booleans(), guid)
+profile = st.builds(ev.Profile, st.booleans(), retry, st.tuples(limit, limit, limit, limit), st.integers(0, 9))
 
 
 @st.composite
@@ -61,7 +61,12 @@ EVENTS: dict[type, st.SearchStrategy[Any]] = {
     ev.Announced: announced(),
     ev.ConditionAdded: st.builds(ev.ConditionAdded, guid, action, condition),
     ev.ConditionsDropped: st.builds(ev.ConditionsDropped, guid, action, st.none() | guids),
-    ev.DeployAsked: st.builds(ev.DeployAsked, guid, guids, st.booleans()),
+    ev.DeployAsked: st.builds(ev.DeployAsked, guid, guids, st.booleans(), st.none() | st.floats(0.1, 1.0)),
+    ev.SetAsked: st.builds(
+        ev.SetAsked, guid, guid, condition, st.dictionaries(text, st.none() | text | guid).map(lambda d: tuple(d.items()))
+    ),
+    ev.SetFailed: st.builds(ev.SetFailed, guid, guid, text),
+    ev.Renewed: st.builds(ev.Renewed, guid),
     ev.ActionAsked: st.builds(ev.ActionAsked, action, guids),
     ev.Entered: st.builds(ev.Entered, state, guids),
     ev.Failed: st.builds(ev.Failed, guid, action, text),
@@ -79,7 +84,10 @@ INSTRUCTIONS: dict[type, st.SearchStrategy[Any]] = {
     ev.Perform: st.builds(ev.Perform, action, guids),
     ev.Cancel: st.builds(ev.Cancel, guid),
     ev.Fail: st.builds(ev.Fail, guid, text),
-    ev.Reset: st.builds(ev.Reset, guid, state),
+    ev.GoOn: st.builds(ev.GoOn, guid, text),
+    ev.Reset: st.builds(ev.Reset, guid, state, text),
+    ev.Renew: st.builds(ev.Renew, guid, st.booleans(), text),
+    ev.Change: st.builds(ev.Change, guid, guid),
     ev.LeaveBehind: st.builds(ev.LeaveBehind, guid, text),
     ev.Abort: st.builds(ev.Abort, text, st.none() | guid),
     ev.Met: st.builds(ev.Met, guid),

@@ -123,7 +123,7 @@ def test_waiting_for_its_next_attempt() -> None:
     drive.join(1, profile=Profile(retry=Retry(3, 2.0)))
     drive.deploy(1)
     drive.fail(1, DEPLOY, "no such host")
-    assert why(drive) == ("#1 is NEW; its deploy failed once and is tried again.", ())
+    assert why(drive) == ("#1 is NEW; it waits 2 s before its 2nd of 3 attempts, because its deploy failed: no such host.", ())
 
 
 def test_failed_says_why() -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from nepi.model.states import ResourceAction
+from nepi.model.states import ResourceAction, ResourceState
 from tests.engine.drive import (
     CRITICAL,
     DEPLOY,
@@ -185,16 +185,16 @@ def test_failing_while_being_released_does_not_abort() -> None:
 
 
 @pytest.mark.parametrize(("action", "back"), [(DEPLOY, NEW), (START, READY)])
-def test_a_failed_attempt_is_followed_by_another_after_a_growing_delay(action: ResourceAction, back: object) -> None:
+def test_a_failed_attempt_is_followed_by_another_after_a_growing_delay(action: ResourceAction, back: ResourceState) -> None:
     drive = drive_of(1, profile=Profile(retry=Retry(attempts=3, delay_s=2.0, factor=3.0)))
     drive.deploy(1)
     if action is START:
         drive.enter(READY, 1)
-    reset = [Reset(1, back)]  # type: ignore[arg-type]  # a state, of the two that attempts begin in
-    assert drive.fail(1, action) == reset
+    what = action.name.lower()
+    assert drive.fail(1, action) == [Reset(1, back, f"{what} failed (broken); attempt 2 of 3 in 2 s")]
     assert drive.at(1.999) == []
     assert drive.at(2.0) == [Perform(action, (1,))]
-    assert drive.fail(1, action) == reset
+    assert drive.fail(1, action, "again") == [Reset(1, back, f"{what} failed (again); attempt 3 of 3 in 6 s")]
     assert drive.at(7.999) == []
     assert drive.at(8.0) == [Perform(action, (1,))]
     assert drive.fail(1, action, "for good") == [Fail(1, "for good")]
@@ -213,7 +213,7 @@ def test_success_forgets_the_failed_attempts() -> None:
     drive.fail(1, DEPLOY)
     drive.at(1.0)
     assert drive.enter(READY, 1) == [Perform(START, (1,))]
-    assert drive.fail(1, START) == [Reset(1, READY)]
+    assert drive.fail(1, START) == [Reset(1, READY, "start failed (broken); attempt 2 of 2 in 1 s")]
 
 
 def test_who_waits_for_a_resource_waits_through_its_attempts() -> None:
@@ -280,9 +280,10 @@ def test_each_action_has_its_own_time() -> None:
 def test_a_deadline_is_a_failure_like_another_and_is_tried_again() -> None:
     drive = drive_of(1, profile=Profile(retry=Retry(attempts=2, delay_s=0.5), deadlines_s=(1.0, None, None, None)))
     drive.deploy(1)
-    assert drive.at(1.0) == [Cancel(1), Reset(1, NEW)]
+    late = "deploy was not done within 1 s"
+    assert drive.at(1.0) == [Cancel(1), Reset(1, NEW, f"deploy failed ({late}); attempt 2 of 2 in 0.5 s")]
     assert drive.at(1.5) == [Perform(DEPLOY, (1,))]
-    assert drive.at(2.5) == [Cancel(1), Fail(1, "deploy was not done within 1 s")]
+    assert drive.at(2.5) == [Cancel(1), Fail(1, late)]
 
 
 def test_a_restart_after_a_stop_has_the_whole_deadline_again() -> None:
@@ -354,7 +355,8 @@ def test_an_attempt_that_failed_does_not_go_on_waiting() -> None:
     drive.deploy(1)
     drive.now = 0.5
     drive.waiting(1, DEPLOY, 2, delay_s=2.0)
-    assert drive.at(1.0) == [Cancel(1), Reset(1, NEW)]
+    late = "deploy was not done within 1 s"
+    assert drive.at(1.0) == [Cancel(1), Reset(1, NEW, f"deploy failed ({late}); attempt 2 of 2 in 10 s")]
     assert drive.at(2.5) == []
     assert drive.enter(READY, 2) == []
     assert drive.at(11.0) == [Perform(DEPLOY, (1,))]

@@ -20,8 +20,21 @@ def profile_by(chance: Random) -> ev.Profile:
     def limit() -> float | None:
         return chance.choice((None, None, 1.0, 3.0))
 
-    retry = ev.Retry(chance.randint(1, 3), chance.choice((0.1, 0.5, 2.0)), chance.choice((1.0, 2.0))) if chance.random() < 0.3 else None
-    return ev.Profile(chance.random() < 0.3, retry, (limit(), limit(), limit(), RELEASE_LIMIT_S))
+    replacements = chance.choice((0, 0, 0, 1, 2))
+    retry = retry_by(chance) if chance.random() < 0.4 else None
+    return ev.Profile(chance.random() < 0.3, retry, (limit(), limit(), limit(), RELEASE_LIMIT_S), replacements)
+
+
+def retry_by(chance: Random) -> ev.Retry:
+    return ev.Retry(
+        attempts=chance.randint(1, 4),
+        delay_s=chance.choice((0.0, 0.1, 0.5, 2.0)),
+        factor=chance.choice((1.0, 2.0)),
+        jitter=chance.choice((0.0, 0.5, 1.0)),
+        longest_s=chance.choice((None, 0.3, 3.0)),
+        runs=chance.random() < 0.5,
+        seed=chance.randint(0, 9),
+    )
 
 
 def condition_by(chance: Random, guids: list[int], depth: int = 2) -> Condition:
@@ -52,6 +65,7 @@ class History:
         self.world = World(chance, stop_on_abort=chance.random() < 0.3)
         self.watch = 0
         self.group = 1
+        self.change = 0
         for _ in range(chance.randint(1, 5)):
             self.join()
 
@@ -76,12 +90,20 @@ class History:
 
     def step(self) -> None:
         chance, world = self.chance, self.world
-        match chance.randint(0, 19):
+        match chance.randint(0, 23):
             case 0 | 1 | 2:
                 if chance.random() < 0.2:
                     self.group += 1
                 guids = tuple(sorted(chance.sample(sorted(world.state), chance.randint(1, len(world.state)))))
-                world.tell(ev.DeployAsked(self.group, guids, chance.random() < 0.7))
+                world.tell(ev.DeployAsked(self.group, guids, chance.random() < 0.7, chance.choice((None, None, 0.5, 0.8, 1.0))))
+            case 19 if ran := [guid for guid in sorted(world.state) if world.state[guid] is STARTED]:
+                world.crash(chance.choice(ran))
+            case 20 if world.renewing:
+                world.abandon(chance.choice(sorted(world.renewing)))
+            case 21:
+                self.change += 1
+                condition = condition_by(chance, sorted(world.state))
+                world.tell(ev.SetAsked(self.change, self.some(), condition, (("rate", 5),)))
             case 3 | 4 | 5 | 6 | 7 | 8 if world.in_flight:
                 world.answer(chance.choice(sorted(world.in_flight)))
             case 9 if world.cancelled:

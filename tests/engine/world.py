@@ -56,6 +56,13 @@ class World:
         self.watches: dict[int, tuple[Condition, bool]] = {}
         self.inbox: list[ev.Event] = []
         self.left_behind: set[int] = set()
+        self.profiles: dict[int, ev.Profile] = {}
+        self.not_before: dict[tuple[int, ResourceAction], float] = {}
+        self.failed_runs: dict[int, int] = {}
+        self.replaced: dict[int, int] = {}
+        self.renewing: set[int] = set()
+        self.anew: dict[int, int] = {}
+        self.changes: dict[int, tuple[int, Condition]] = {}
 
     # Telling.
 
@@ -79,8 +86,9 @@ class World:
 
     def _note(self, event: ev.Event) -> None:
         match event:
-            case ev.Joined(guids=guids):
+            case ev.Joined(guids=guids, profile=profile):
                 for guid in guids:
+                    self.profiles[guid] = profile
                     self.state[guid] = NEW
                     self.history[guid] = [(self.now, NEW)]
             case ev.Needed(dependents=dependents, providers=providers, states=states):
@@ -94,6 +102,12 @@ class World:
                 self.conditions[guid, action] = []  # what is left of them may be waited for, but need not be
             case ev.ActionAsked(action=action, guids=guids):
                 self.by_hand.update((guid, action) for guid in guids)
+                for guid in guids:
+                    self.not_before.pop((guid, action), None)
+            case ev.SetAsked(change=change, guid=guid, condition=condition):
+                self.changes[change] = (guid, condition)
+            case ev.Renewed(guid=guid):
+                self.renewing.discard(guid)
             case ev.Entered(state=state, guids=guids):
                 for guid in guids:
                     self._entered(guid, state)
@@ -116,8 +130,9 @@ class World:
                 pass
 
     def _entered(self, guid: int, state: ResourceState) -> None:
-        if self.state[guid] is RELEASED:
+        if self.state[guid] is RELEASED or (guid in self.renewing and state < FAILED):
             return
+        self.renewing.discard(guid)
         self.state[guid] = state
         self.history[guid].append((self.now, state))
         action = self.in_flight.get(guid)
@@ -133,6 +148,7 @@ class World:
             if guid in self.releasing:
                 continue
             self.releasing.add(guid)
+            self.renewing.discard(guid)
             todo += self.dependents(guid)
 
     def dependents(self, guid: int) -> list[int]:
@@ -155,10 +171,25 @@ class World:
                 if guid in self.in_flight:
                     self.cancelled[guid] = self.in_flight.pop(guid)
             case ev.Fail(guid=guid):
+                self.renewing.discard(guid)
                 self.inbox.append(ev.Entered(FAILED, (guid,)))
             case ev.Reset(guid=guid, state=state):
+                self._check_reset(guid, state)
                 if self.state[guid] < FAILED:  # else it has failed for good in the same batch, as the dispatcher sees
                     self.state[guid] = state
+            case ev.Renew(guid=guid, exclude=exclude):
+                self._check_renew(guid, exclude)
+            case ev.Change(change=change, guid=guid):
+                told, condition = self.changes.pop(change)
+                assert told == guid
+                assert not self.aborted, f"change of {guid} after the abort"
+                assert guid not in self.releasing or self._asked_in_this_batch(guid), f"change of {guid}, which is being given back"
+                true_at = self.earliest(condition)
+                assert true_at is not None, f"change of {guid} before {condition}"
+                assert true_at <= self.now
+            case ev.GoOn(guid=guid):
+                assert not self.aborted
+                assert guid not in self.releasing or self._asked_in_this_batch(guid)
             case ev.LeaveBehind(guid=guid):
                 assert guid in self.releasing
                 assert guid not in self.left_behind
@@ -177,6 +208,35 @@ class World:
             case ev.WatchTrace(guid=guid, pattern=pattern):
                 self.looked_for.append((guid, pattern))
 
+    def _check_reset(self, guid: int, state: ResourceState) -> None:
+        retry = self.profiles[guid].retry
+        assert retry is not None, f"{guid} is tried again without a policy"
+        assert not self.aborted, f"{guid} is tried again after the abort"
+        action = DEPLOY if state is NEW else START
+        if self.state[guid] is STARTED and action is START:
+            self.failed_runs[guid] = self.failed_runs.get(guid, 0) + 1
+            assert retry.runs, f"{guid} is started again without such a policy"
+            assert self.failed_runs[guid] < retry.attempts, f"{guid} is started again too often"
+        self.attempted.add((guid, action))  # what is tried again has met its conditions, or was done without being ordered
+        self.in_flight.pop(guid, None)
+        shortest = retry.delay_s * (1 - retry.jitter)
+        self.not_before[guid, action] = self.now + min(shortest, retry.longest_s if retry.longest_s is not None else shortest)
+
+    def _check_renew(self, guid: int, exclude: bool) -> None:
+        assert not self.aborted, f"{guid} is replaced after the abort"
+        assert guid not in self.renewing, f"{guid} is replaced while it is being replaced"
+        if exclude:
+            self.replaced[guid] = self.replaced.get(guid, 0) + 1
+            assert self.replaced[guid] <= self.profiles[guid].replacements, f"{guid} is replaced too often"
+        if self.state[guid] < FAILED:
+            self.state[guid] = NEW
+        self.in_flight.pop(guid, None)
+        self.renewing.add(guid)
+        self.anew[guid] = len(self.history[guid])
+        self.attempted.discard((guid, DEPLOY))
+        self.repeating -= {(guid, action) for action in ResourceAction}
+        self.not_before = {key: at for key, at in self.not_before.items() if key[0] != guid}
+
     def _check_perform(self, guid: int, action: ResourceAction) -> None:
         what, repeated = f"{action.name} of {guid}", (guid, action) in self.repeating
         assert RELEASED not in [state for _, state in self.history[guid][:-1]]
@@ -193,13 +253,17 @@ class World:
             assert guid not in self.releasing or self._asked_in_this_batch(guid), f"{what} after its release was asked for"
         if repeated:
             return
+        if action in (DEPLOY, START):
+            assert guid not in self.renewing, f"{what} while its failed candidate is being abandoned"
+            due = self.not_before.pop((guid, action), None)
+            assert due is None or self.now >= due - 1e-9, f"{what} at {self.now}, its next attempt is due at {due}"
         assert self.in_flight.get(guid) is not action, f"{what} while it is in flight"
         if (guid, action) in self.by_hand | self.attempted:
             return  # what is tried again has met its conditions already
         self.attempted.add((guid, action))
         if action is DEPLOY:
             for provider, state in self.needs.get(guid, []):
-                assert self.earliest(Reached((provider,), state)) is not None, f"{what} before {provider} was {state.name}"
+                assert self._has_been(provider, state), f"{what} before {provider} was {state.name}"
         for condition in self.conditions.get((guid, action), []):
             true_at = self.earliest(condition)
             assert true_at is not None, f"{what} before {condition}"
@@ -230,6 +294,10 @@ class World:
             case Within(part=part):
                 return self.earliest(part)
         raise AssertionError(condition)
+
+    def _has_been(self, guid: int, state: ResourceState) -> bool:
+        """Whether a provider got to a state, on its present candidate."""
+        return any(entered == state or state < entered <= STARTED for _, entered in self.history[guid][self.anew.get(guid, 0) :])
 
     def _reached(self, guid: int, state: int, mode: str) -> float | None:
         for at, entered in self.history[guid]:
@@ -283,6 +351,14 @@ class World:
                 self.inbox += [ev.Entered(target, (guid,)), ev.Failed(guid, action, "and then it broke")]
             case _:
                 self.inbox.append(ev.Entered(target, (guid,)))
+
+    def crash(self, guid: int) -> None:
+        """Let what runs fail by itself."""
+        self.inbox.append(ev.Failed(guid, START, "it crashed"))
+
+    def abandon(self, guid: int) -> None:
+        """Let what was made on a failed candidate be abandoned."""
+        self.inbox.append(ev.Renewed(guid))
 
     def come_back_late(self, guid: int) -> None:
         """Let a cancelled action announce what it has done all the same."""

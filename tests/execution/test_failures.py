@@ -164,7 +164,7 @@ def test_policies_by_name(ec: VirtualController) -> None:
     ec.set_policy(one, "continue")
     ec.set_policy(other, "abort")
     assert (one.get("critical"), other.get("critical")) == (False, True)
-    with pytest.raises(BadValueError, match="policy 'panic': use 'abort', 'continue' or Retry"):
+    with pytest.raises(BadValueError, match="policy 'panic': use 'abort', 'continue', Retry"):
         ec.set_policy(one, "panic")
 
 

@@ -73,6 +73,13 @@ class JournalText:
                 return _told("asked", f"{_VERBS[action.name]} {self._names(guids)}")
             case ev.ReleaseAsked(guids=guids):
                 return _told("asked", f"release {self._names(guids)}")
+            case ev.SetAsked(change=change, guid=guid, condition=condition, values=values):
+                what = ", ".join(f"{name}={value!r}" for name, value in values)
+                return _told("asked", f"change {change}: set {what} of {self._name(guid)} when {condition_text(condition, self._name)}")
+            case ev.SetFailed(change=change, guid=guid, reason=reason):
+                return _told("error", f"change {change} of {self._name(guid)}: {reason}")
+            case ev.Renewed(guid=guid):
+                return _told("renewed", self._name(guid))
             case ev.AbortAsked(reason=reason):
                 return _told("asked", f"abort: {reason}")
             case ev.TraceSeen(guid=guid, trace=trace, pattern=pattern, matched=matched):
@@ -106,8 +113,14 @@ class JournalText:
                 return _told("-> cancel", self._name(guid))
             case ["fail", guid, reason]:
                 return _told("-> fail", f"{self._name(guid)}: {reason}")
-            case ["reset", guid, state]:
-                return _told("-> retry", f"{self._name(guid)} from {state}")
+            case ["go_on", guid, why]:
+                return _told("-> go on", f"without {self._name(guid)}: {why}")
+            case ["reset", guid, state, why]:
+                return _told("-> retry", f"{self._name(guid)} from {state}: {why}")
+            case ["renew", guid, exclude, why]:
+                return _told("-> replace" if exclude else "-> renew", f"{self._name(guid)}: {why}")
+            case ["change", change, guid]:
+                return _told("-> set", f"change {change} of {self._name(guid)}")
             case ["leave_behind", guid, reason]:
                 return _told("-> leave", f"{self._name(guid)} behind: {reason}")
             case ["abort", reason, *_]:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from dataclasses import astuple
 from typing import Any
 
 from nepi.engine import events as ev
@@ -11,6 +13,8 @@ from nepi.model.conditions import to_record as condition_record
 from nepi.model.states import ResourceAction, ResourceState
 
 _DIGITS = tuple(str(int(state)) for state in ResourceState)
+_BY_DIGIT = dict(zip(_DIGITS, ResourceState, strict=True))
+_STATES = {state.name: state for state in ResourceState}
 
 
 def event_record(event: ev.Event) -> list[Any]:
@@ -28,8 +32,14 @@ def event_record(event: ev.Event) -> list[Any]:
             return ["condition_added", guid, action.name, condition_record(condition)]
         case ev.ConditionsDropped(guid=guid, action=action, members=members):
             return ["conditions_dropped", guid, action.name, members]
-        case ev.DeployAsked(group=group, guids=guids, barrier=barrier):
-            return ["deploy_asked", group, _ranges(guids), barrier]
+        case ev.DeployAsked(group=group, guids=guids, barrier=barrier, quorum=quorum):
+            return ["deploy_asked", group, _ranges(guids), barrier, *(() if quorum is None else (quorum,))]
+        case ev.SetAsked(change=change, guid=guid, condition=condition, values=values):
+            return ["set_asked", change, guid, condition_record(condition), dict(values)]
+        case ev.SetFailed(change=change, guid=guid, reason=reason):
+            return ["set_failed", change, guid, reason]
+        case ev.Renewed(guid=guid):
+            return ["renewed", guid]
         case ev.ActionAsked(action=action, guids=guids):
             return ["action_asked", action.name, guids]
         case ev.Failed(guid=guid, action=action, reason=reason):
@@ -67,44 +77,40 @@ def event_from(record: list[Any]) -> ev.Event:
 
 
 def _event_from(record: list[Any]) -> ev.Event:
-    match record:
-        case ["entered", state, guids]:
-            return ev.Entered(ResourceState[state], tuple(guids))
-        case ["announced", guids, digits]:
-            return ev.Announced(tuple(guids), tuple([ResourceState(int(digit)) for digit in digits]))
-        case ["joined", profile, ranges]:
-            return ev.Joined(_profile_from(profile), _guids(ranges))
-        case ["needed", dependents, providers, runs]:
-            return ev.Needed(tuple(dependents), tuple(providers), _unrun(runs))
-        case ["condition_added", guid, action, condition]:
-            return ev.ConditionAdded(guid, ResourceAction[action], condition_from(condition))
-        case ["conditions_dropped", guid, action, members]:
-            return ev.ConditionsDropped(guid, ResourceAction[action], None if members is None else tuple(members))
-        case ["deploy_asked", group, ranges, barrier]:
-            return ev.DeployAsked(group, _guids(ranges), barrier)
-        case ["action_asked", action, guids]:
-            return ev.ActionAsked(ResourceAction[action], tuple(guids))
-        case ["failed", guid, action, reason]:
-            return ev.Failed(guid, ResourceAction[action], reason)
-        case ["explained", guid, reason]:
-            return ev.Explained(guid, reason)
-        case ["exited", guid, status]:
-            return ev.Exited(guid, status)
-        case ["trace_seen", guid, trace, pattern, matched]:
-            return ev.TraceSeen(guid, trace, pattern, matched)
-        case ["waiting", guid, action, peers, delay_s]:
-            return ev.Waiting(guid, ResourceAction[action], tuple(peers), delay_s)
-        case ["watch_asked", watch, condition, survives_abort]:
-            return ev.WatchAsked(watch, _unwatch(condition), survives_abort)
-        case ["watch_dropped", watch]:
-            return ev.WatchDropped(watch)
-        case ["release_asked", ranges]:
-            return ev.ReleaseAsked(_guids(ranges))
-        case ["abort_asked", reason]:
-            return ev.AbortAsked(reason)
-        case ["ticked"]:
-            return ev.Ticked()
-    raise ValueError("unknown kind")
+    reader = _READERS.get(record[0])
+    if reader is None:
+        raise ValueError("unknown kind")
+    return reader(*record[1:])
+
+
+def _dropped(guid: int, action: str, members: list[int] | None) -> ev.ConditionsDropped:
+    return ev.ConditionsDropped(guid, ResourceAction[action], None if members is None else tuple(members))
+
+
+_READERS: dict[str, Callable[..., ev.Event]] = {
+    "entered": lambda state, guids: ev.Entered(_STATES[state], tuple(guids)),
+    "announced": lambda guids, digits: ev.Announced(tuple(guids), tuple([_BY_DIGIT[digit] for digit in digits])),
+    "joined": lambda profile, ranges: ev.Joined(_profile_from(profile), _guids(ranges)),
+    "needed": lambda dependents, providers, runs: ev.Needed(tuple(dependents), tuple(providers), _unrun(runs)),
+    "condition_added": lambda guid, action, condition: ev.ConditionAdded(guid, ResourceAction[action], condition_from(condition)),
+    "conditions_dropped": _dropped,
+    "deploy_asked": lambda group, ranges, barrier, quorum=None: ev.DeployAsked(group, _guids(ranges), barrier, quorum),
+    "set_asked": lambda change, guid, condition, values: ev.SetAsked(change, guid, condition_from(condition), tuple(values.items())),
+    "set_failed": ev.SetFailed,
+    "renewed": ev.Renewed,
+    "action_asked": lambda action, guids: ev.ActionAsked(ResourceAction[action], tuple(guids)),
+    "failed": lambda guid, action, reason: ev.Failed(guid, ResourceAction[action], reason),
+    "explained": ev.Explained,
+    "exited": ev.Exited,
+    "trace_seen": ev.TraceSeen,
+    "waiting": lambda guid, action, peers, delay_s: ev.Waiting(guid, ResourceAction[action], tuple(peers), delay_s),
+    "watch_asked": lambda watch, condition, survives_abort: ev.WatchAsked(watch, _unwatch(condition), survives_abort),
+    "watch_dropped": ev.WatchDropped,
+    "release_asked": lambda ranges: ev.ReleaseAsked(_guids(ranges)),
+    "abort_asked": ev.AbortAsked,
+    "ticked": ev.Ticked,
+}
+"""By the name of a record: what takes the rest of it. A dictionary, because a long journal has a million."""
 
 
 def instruction_record(instruction: ev.Instruction) -> list[Any]:
@@ -116,8 +122,14 @@ def instruction_record(instruction: ev.Instruction) -> list[Any]:
             return ["cancel", guid]
         case ev.Fail(guid=guid, reason=reason):
             return ["fail", guid, reason]
-        case ev.Reset(guid=guid, state=state):
-            return ["reset", guid, state.name]
+        case ev.GoOn(guid=guid, why=why):
+            return ["go_on", guid, why]
+        case ev.Reset(guid=guid, state=state, why=why):
+            return ["reset", guid, state.name, why]
+        case ev.Renew(guid=guid, exclude=exclude, why=why):
+            return ["renew", guid, exclude, why]
+        case ev.Change(change=change, guid=guid):
+            return ["change", change, guid]
         case ev.LeaveBehind(guid=guid, reason=reason):
             return ["leave_behind", guid, reason]
         case ev.Abort(reason=reason, guid=guid):
@@ -133,14 +145,16 @@ def instruction_record(instruction: ev.Instruction) -> list[Any]:
 def _profile_record(profile: ev.Profile) -> dict[str, Any]:
     record: dict[str, Any] = {"critical": profile.critical, "deadlines_s": profile.deadlines_s}
     if profile.retry is not None:
-        record["retry"] = [profile.retry.attempts, profile.retry.delay_s, profile.retry.factor]
+        record["retry"] = list(astuple(profile.retry))
+    if profile.replacements:
+        record["replacements"] = profile.replacements
     return record
 
 
 def _profile_from(record: dict[str, Any]) -> ev.Profile:
     deploy, start, stop, release = record["deadlines_s"]
     retry = ev.Retry(*record["retry"]) if "retry" in record else None
-    return ev.Profile(record["critical"], retry, (deploy, start, stop, release))
+    return ev.Profile(record["critical"], retry, (deploy, start, stop, release), record.get("replacements", 0))
 
 
 def _ranges(guids: ev.Guids) -> list[Any]:

@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
-from typing import assert_never
+from typing import Any
 
 from nepi.engine import events as ev
+from nepi.engine.changing import Changing
 from nepi.engine.dropping import without_members
 from nepi.engine.explain import Explanation, explain
+from nepi.engine.failing import Failing
 from nepi.engine.gates import Gate, Gates, entered_strictly
 from nepi.engine.groups import Group
-from nepi.engine.lifecycle import ORDERED, RETRIED
+from nepi.engine.lifecycle import ORDERED
 from nepi.engine.members import Member
 from nepi.engine.outbox import Outbox
+from nepi.engine.releasing import Releasing
 from nepi.engine.timers import Timers
 from nepi.errors import IllegalMoveError
 from nepi.model.states import ResourceAction, ResourceState
@@ -37,13 +40,17 @@ class Engine:
         self.label = label
         self.members: dict[int, Member] = {}
         self.aborted: str | None = None
-        self._now = 0.0
+        self.now = 0.0
+        self.out = Outbox()
+        self.timers = Timers()
+        self.gates = Gates(self.members, self.timers.at, self.out.watch_trace, self._name)
+        self.groups: dict[int, Group] = {}
+        self.watches: dict[int, tuple[Gate, bool]] = {}
+        self.failing = Failing(self)
+        self.releasing = Releasing(self)
+        self.changing = Changing(self)
         self._turn = 0
-        self._out = Outbox()
-        self._timers = Timers()
-        self._gates = Gates(self.members, self._timers.at, self._out.watch_trace, self._name)
-        self._groups: dict[int, Group] = {}
-        self._watches: dict[int, tuple[Gate, bool]] = {}
+        self._handlers = self._by_kind()
 
     # What others see.
 
@@ -61,22 +68,22 @@ class Engine:
 
     def handle_all(self, events: Iterable[ev.Event], *, now: float) -> list[ev.Instruction]:
         """Take events that happened at one instant, in order; as `handle`, with one answer to all of them."""
-        self._now = now
+        self.now = now
         self._turn += 1
-        due = self._timers.due_at
+        due = self.timers.due_at
         if due is not None and due <= now:
-            self._timers.run(now)
+            self.timers.run(now)
         for event in events:
             try:
-                self._dispatch(event)
+                self._handlers[type(event)](event)
             except KeyError as error:
                 raise IllegalMoveError(f"{event!r} speaks of a resource that never joined: {error}") from error
-        return self._out.take()
+        return self.out.take()
 
     @property
     def next_deadline(self) -> float | None:
         """The instant at which the engine wants to be told the time again, or None."""
-        return self._timers.due_at
+        return self.timers.due_at
 
     def why(self, guid: int) -> Explanation:
         """Explain what a resource is waiting for."""
@@ -84,75 +91,61 @@ class Engine:
 
     # Events.
 
-    def _dispatch(self, event: ev.Event) -> None:
-        match event:
-            case ev.Entered(state=state, guids=guids):
-                members, enter = self.members, self._enter
-                for guid in guids:
-                    enter(members[guid], state)
-            case ev.Announced(guids=guids, states=states):
-                members, enter = self.members, self._enter
-                for guid, state in zip(guids, states, strict=True):
-                    enter(members[guid], state)
-            case ev.Failed(guid=guid, action=action, reason=reason):
-                self._failed(self.members[guid], action, reason)
-            case ev.Explained(guid=guid, reason=reason):
-                self.members[guid].reason = self.members[guid].reason or reason
-            case ev.Exited(guid=guid, status=status):
-                member = self.members[guid]
-                member.exit_status = status
-                self._gates.exited(member, self._now)
-            case ev.Waiting():
-                self._waiting(event)
-            case ev.TraceSeen(guid=guid, trace=trace, pattern=pattern, matched=matched):
-                self._gates.trace_seen((guid, trace, pattern), matched, self._now)
-            case ev.Ticked():
-                pass
-            case _:
-                self._asked(event)
+    def _by_kind(self) -> dict[type, Callable[[Any], None]]:
+        """Return who handles which kind of event; a dictionary, because a replay of a long journal asks a million times."""
+        members, failing = self.members, self.failing
+        return {
+            ev.Joined: self._joined,
+            ev.Needed: self._needed,
+            ev.ConditionAdded: self._condition_added,
+            ev.ConditionsDropped: lambda event: self._conditions_dropped(members[event.guid], event.action, event.members),
+            ev.DeployAsked: self._deploy_asked,
+            ev.SetAsked: self.changing.asked,
+            ev.SetFailed: lambda event: self.changing.failed(members[event.guid], event.reason),
+            ev.Renewed: lambda event: failing.renewed(members[event.guid]),
+            ev.ActionAsked: self._action_asked,
+            ev.Entered: self._entered,
+            ev.Announced: self._announced,
+            ev.Failed: lambda event: failing.failed(members[event.guid], event.action, event.reason),
+            ev.Explained: self._explained,
+            ev.Exited: self._exited,
+            ev.TraceSeen: lambda event: self.gates.trace_seen((event.guid, event.trace, event.pattern), event.matched, self.now),
+            ev.Waiting: self._waiting,
+            ev.WatchAsked: self._watch_asked,
+            ev.WatchDropped: self._watch_dropped,
+            ev.ReleaseAsked: lambda event: self.releasing.asked(event.guids),
+            ev.AbortAsked: lambda event: failing.abort(event.reason, None),
+            ev.Ticked: lambda _event: None,
+        }
 
-    def _asked(
-        self,
-        event: ev.Joined
-        | ev.Needed
-        | ev.ConditionAdded
-        | ev.ConditionsDropped
-        | ev.DeployAsked
-        | ev.ActionAsked
-        | ev.WatchAsked
-        | ev.WatchDropped
-        | ev.ReleaseAsked
-        | ev.AbortAsked,
-    ) -> None:
-        match event:
-            case ev.Joined(profile=profile, guids=guids):
-                for guid in guids:
-                    self.members[guid] = Member(guid, profile, self._now)
-            case ev.Needed():
-                self._needed(event)
-            case ev.ConditionAdded():
-                self._condition_added(event)
-            case ev.ConditionsDropped(guid=guid, action=action, members=dropped):
-                self._conditions_dropped(self.members[guid], action, dropped)
-            case ev.DeployAsked():
-                self._deploy_asked(event)
-            case ev.ActionAsked(action=action, guids=guids):
-                for guid in guids:
-                    self._try(self.members[guid], action)
-            case ev.WatchAsked():
-                self._watch_asked(event)
-            case ev.WatchDropped(watch=watch):
-                gate, _ = self._watches.pop(watch, (None, False))
-                if gate is not None:
-                    gate.closed = True
-            case ev.ReleaseAsked(guids=guids):
-                self._release_asked(guids)
-            case ev.AbortAsked(reason=reason):
-                self._abort(reason, None)
-            case _:
-                assert_never(event)
+    def _entered(self, event: ev.Entered) -> None:
+        members, enter, state = self.members, self._enter, event.state
+        for guid in event.guids:
+            enter(members[guid], state)
+
+    def _announced(self, event: ev.Announced) -> None:
+        members, enter = self.members, self._enter
+        for guid, state in zip(event.guids, event.states, strict=True):
+            enter(members[guid], state)
+
+    def _explained(self, event: ev.Explained) -> None:
+        member = self.members[event.guid]
+        member.reason = member.reason or event.reason
+
+    def _exited(self, event: ev.Exited) -> None:
+        member = self.members[event.guid]
+        member.exit_status = event.status
+        self.gates.exited(member, self.now)
+
+    def _action_asked(self, event: ev.ActionAsked) -> None:
+        for guid in event.guids:
+            self.attempt(self.members[guid], event.action)
 
     # Description.
+
+    def _joined(self, event: ev.Joined) -> None:
+        for guid in event.guids:
+            self.members[guid] = Member(guid, event.profile, self.now)
 
     def _needed(self, event: ev.Needed) -> None:
         members = self.members
@@ -171,14 +164,14 @@ class Engine:
                     else:
                         other.dependents.append(dependent)
         if late:
-            self._release_asked(tuple(late))
+            self.releasing.asked(tuple(late))
 
     def _condition_added(self, event: ev.ConditionAdded) -> None:
         member = self.members[event.guid]
         if member.conditions is None:
             member.conditions = {}
         member.conditions.setdefault(event.action, []).append(event.condition)
-        self._rearm(member, event.action)
+        self.rearm(member, event.action)
 
     def _conditions_dropped(self, member: Member, action: ResourceAction, dropped: ev.Guids | None) -> None:
         kept = (member.conditions or {}).get(action, [])
@@ -188,21 +181,22 @@ class Engine:
             kept = []
         if member.conditions is not None:
             member.conditions[action] = kept
-        self._rearm(member, action)
+        self.rearm(member, action)
 
-    def _rearm(self, member: Member, action: ResourceAction) -> None:
+    def rearm(self, member: Member, action: ResourceAction) -> None:
         """Build the gate of an action again because its conditions changed; only if it is being waited for, or is a STOP."""
         gate = (member.gates or {}).get(action)
         if gate is not None and not gate.closed and member.gates is not None:
             member.gates.pop(action).closed = True
-            self._arm(member, action)
+            self.arm(member, action)
         elif action == STOP and gate is None and member.deploy_wanted:
-            self._arm(member, STOP)
+            self.arm(member, STOP)
 
     # Deployment.
 
     def _deploy_asked(self, event: ev.DeployAsked) -> None:
-        group = self._groups.setdefault(event.group, Group())
+        group = self.groups.setdefault(event.group, Group())
+        group.quorum = event.quorum or group.quorum
         fresh = []
         for guid in event.guids:
             member = self.members[guid]
@@ -214,21 +208,23 @@ class Engine:
             fresh.append(member)
         for member in fresh:
             if member.state < READY:
-                self._arm(member, DEPLOY)
+                self.arm(member, DEPLOY)
             elif member.state in (READY, ResourceState.STOPPED):
                 # It was made ready by hand before; only the start is left.
                 self._start_after_barrier(member, group)
             if member.conditions and STOP in member.conditions:
-                self._arm(member, STOP)
+                self.arm(member, STOP)
 
-    def _arm(self, member: Member, action: ResourceAction) -> None:
+    def arm(self, member: Member, action: ResourceAction) -> None:
         """Let an action wait for its conditions (and a deployment for its needs); perform it at once if there are none."""
         if self.aborted is not None and action != STOP:
             return
+        if member.pause is not None and member.pause.action == action:
+            return  # its next attempt comes in its own time
         conditions = (member.conditions or {}).get(action) or []
         needs = member.needs if action == DEPLOY else ((member.guid, STARTED),) if action == STOP else ()
         if not conditions and not needs:
-            self._try(member, action)
+            self.attempt(member, action)
             return
         gate = Gate(len(needs) + len(conditions), 0, self._gate_done, (member, action))
         if member.gates is None:
@@ -239,14 +235,14 @@ class Engine:
         for condition in conditions:
             if gate.closed:
                 return
-            self._gates.build([condition], self._part_of(gate), self._now, gate)
+            self.gates.build([condition], self._part_of(gate), self.now, gate)
 
     def _need(self, gate: Gate, provider: Member, state: int) -> None:
         at = entered_strictly(provider, state)
         if at is not None:
             gate.part_met(at)
         elif provider.state >= ResourceState.STOPPED:
-            gate.part_impossible(self._gates.never(provider, state), provider.guid)
+            gate.part_impossible(self.gates.never(provider, state), provider.guid)
         else:
             provider.wait(state, gate)
 
@@ -260,23 +256,33 @@ class Engine:
         return done
 
     def _gate_done(self, gate: Gate) -> None:
-        assert gate.tag is not None, "only gates of `_arm` have this owner"
+        assert gate.tag is not None, "only gates of `arm` have this owner"
         member, action = gate.tag
         if member.gates is not None and member.gates.get(action) is gate:
             del member.gates[action]
         if gate.met_at is not None:
-            self._try(member, action)
-        elif not member.release_wanted and self.aborted is None and gate.culprit != member.guid and _is_ahead(member, action):
+            if member.pause is None or member.pause.action != action:  # else its next attempt comes in its own time
+                self.attempt(member, action)
+        elif gate.culprit != member.guid and _is_ahead(member, action):
             # A resource that waits for its own start before its stop does not fail because it never started.
-            culprit = self.members.get(gate.culprit)
-            member.inherited = culprit is not None and (culprit.inherited or not culprit.profile.critical)
-            if member.doing is not None:
-                self._out.cancel(member.guid)
-            self._give_up(member, f"cannot {action.name.lower()}: {gate.reason}")
+            self.cannot(member, action.name.lower(), gate)
 
-    def _try(self, member: Member, action: ResourceAction) -> None:
+    def cannot(self, member: Member, what: str, gate: Gate) -> None:
+        """A member waited for something that can never come true: it fails, and inherits what that failure means."""
+        if member.release_wanted or self.aborted is not None or member.given_up or member.state in (FAILED, RELEASED):
+            return
+        culprit = self.members.get(gate.culprit)
+        member.inherited = culprit is not None and culprit is not member and (culprit.inherited or not culprit.profile.critical)
+        if member.doing is not None:
+            self.out.cancel(member.guid)
+        self.failing.give_up(member, f"cannot {what}: {gate.reason}")
+
+    def attempt(self, member: Member, action: ResourceAction) -> None:
         """Perform an action unless the table, an abort or a release forbids it."""
-        if action != RELEASE and (member.release_wanted or (self.aborted is not None and action != STOP)):
+        if action != RELEASE and (member.release_wanted or member.renewing or (self.aborted is not None and action != STOP)):
+            return
+        if action == STOP and member.pause is not None and member.state == READY:
+            member.stop_wanted = True  # it failed while it ran, and will be started again, only to be stopped
             return
         if (member.state, action) not in ORDERED or member.doing == action or (member.given_up and action != RELEASE):
             return
@@ -285,20 +291,21 @@ class Engine:
     def _perform(self, member: Member, action: ResourceAction) -> None:
         member.doing = action
         member.repeat = None
+        member.pause = None
         member.performed = self._turn
         if member.gates is not None and action in member.gates:
             # It was ordered by hand before its conditions were met; they shall not order it once more.
             member.gates.pop(action).closed = True
         limit = member.profile.deadlines_s[action]
         if limit is not None:
-            member.ordered_at = self._now
-            self._timers.limit(limit, self._now, member, action, self._overdue)
-        self._out.perform(action, member.guid)
+            member.ordered_at = self.now
+            self.timers.limit(limit, self.now, member, action, self._overdue)
+        self.out.perform(action, member.guid)
 
     def _overdue(self, member: Member, action: ResourceAction, limit: float) -> None:
         reason = f"{action.name.lower()} was not done within {limit:g} s"
-        self._out.cancel(member.guid)
-        self._failed(member, action, reason)
+        self.out.cancel(member.guid)
+        self.failing.failed(member, action, reason)
 
     def _waiting(self, event: ev.Waiting) -> None:
         member = self.members[event.guid]
@@ -321,8 +328,8 @@ class Engine:
             if peer.repeaters is None:
                 peer.repeaters = {}
             peer.repeaters[event.guid] = None
-        due = self._now + event.delay_s
-        self._timers.at(due, lambda _at: self._repeat(member, action))
+        due = self.now + event.delay_s
+        self.timers.at(due, lambda _at: self._repeat(member, action))
 
     def _repeat(self, member: Member, action: int) -> None:
         if member.repeat != action:
@@ -334,47 +341,60 @@ class Engine:
             self._perform(member, ResourceAction(action))
             return
         member.performed = self._turn
-        self._out.perform(ResourceAction(action), member.guid)
+        self.out.perform(ResourceAction(action), member.guid)
 
     # States.
 
     def _enter(self, member: Member, state: ResourceState) -> None:
         before = member.state
-        if before == RELEASED:
-            return
+        if before == RELEASED or (member.renewing and state < FAILED):
+            return  # the latter: it speaks of the candidate that failed
         member.state = int(state)
-        member.entered[state] = self._now
+        member.entered[state] = self.now
         member.changed = self._turn
         if member.doing is not None and state >= _REACHED[member.doing]:  # type: ignore[index]  # doing is an action's number
             member.doing = None
             member.attempts = 0
+        if member.pause is not None and state >= _REACHED[member.pause.action]:
+            member.pause = None  # it got there by itself
         if state == FAILED:
-            self._has_failed(member)  # first, so that who waits for a resource that aborts the run is told of the abort
+            self.failing.has_failed(member)  # first, so that who waits for a resource that aborts the run is told of the abort
         if member.waiters or member.exit_waiters:
-            self._gates.entered(member, self._now)
+            self.gates.entered(member, self.now)
         if before < READY <= state and member.deploy_wanted:
             self._counted(member)
-        if self.aborted is not None and state == STARTED and self.stop_on_abort:
-            self._try(member, STOP)
+        if state == STARTED and (member.stop_wanted or (self.aborted is not None and self.stop_on_abort)):
+            member.stop_wanted = False
+            self.attempt(member, STOP)
         if member.repeaters:
             self._wake_repeaters(member)
         if state == RELEASED:
-            self._has_released(member)
+            self.releasing.has_released(member)
 
     def _counted(self, member: Member) -> None:
-        group = self._groups[member.group]
-        if group.ready(member.guid):
+        group = self.groups[member.group]
+        was_waited_for = member.guid in group.starters
+        opens = group.lose(member.guid) if member.state in (FAILED, RELEASED) else group.ready(member.guid)
+        if opens:
             for guid in group.take_starters():
                 self._start_after_barrier(self.members[guid], group)
-        elif member.guid not in group.starters:
+        elif not was_waited_for:
             self._start_after_barrier(member, group)
+        elif group.is_out_of_reach:
+            ready = f"only {group.total - group.lost} of {group.total} can become READY, and its quorum is {group.needed}"
+            self.failing.abort(f"deployment group {member.group}: {ready}", member.guid)
+
+    def spared(self, member: Member) -> bool:
+        """Whether a member that fails is one of those whom its deployment group can do without."""
+        group = self.groups.get(member.group)
+        return group is not None and group.quorum is not None and member.entered[READY] is None
 
     def _start_after_barrier(self, member: Member, group: Group) -> None:
         if group.holds_back(member.guid):
             return
         group.starters.pop(member.guid, None)  # those who come later shall not start it once more
         if member.state in (READY, ResourceState.STOPPED) and not member.release_wanted:
-            self._arm(member, START)
+            self.arm(member, START)
 
     def _wake_repeaters(self, member: Member) -> None:
         repeaters, member.repeaters = member.repeaters or {}, None
@@ -383,123 +403,27 @@ class Engine:
             if other.repeat is not None:
                 self._repeat(other, other.repeat)
 
-    # Failure.
-
-    def _failed(self, member: Member, action: ResourceAction, reason: str) -> None:
-        if action == RELEASE:
-            if member.state != RELEASED and not member.given_up:
-                member.given_up = True
-                self._out.leave_behind(member.guid, reason)
-            return
-        member.reason = member.reason or reason
-        if member.state in (FAILED, RELEASED) or member.release_wanted or member.given_up:
-            return  # it has failed already, or is being given back, and that goes on
-        member.repeat = None
-        if member.doing is not None and member.doing != action:
-            self._out.cancel(member.guid)  # what followed the failed action too early
-        retry = member.profile.retry
-        member.attempts += 1
-        may_retry = retry is not None and action in RETRIED and self.aborted is None
-        if retry is None or not may_retry or member.attempts >= retry.attempts:
-            self._give_up(member, reason)
-            return
-        member.doing = None
-        member.reason = ""
-        member.state = int(RETRIED[action])
-        self._out.reset(member.guid, RETRIED[action])
-        due = self._now + retry.delay_s * retry.factor ** (member.attempts - 1)
-        self._timers.at(due, lambda _at: self._try(member, action))
-
-    def _give_up(self, member: Member, reason: str) -> None:
-        member.doing = None
-        member.given_up = True
-        member.reason = member.reason or reason
-        self._close_gates(member)
-        self._out.fail(member.guid, member.reason)
-
-    def _has_failed(self, member: Member) -> None:
-        self._close_gates(member)
-        member.repeat = None
-        if member.profile.critical and not member.inherited and not member.release_wanted:
-            why = f": {member.reason}" if member.reason else ""
-            self._abort(f"{self._name(member.guid)} failed{why}", member.guid)
-
-    def _abort(self, reason: str, guid: int | None) -> None:
-        if self.aborted is not None:
-            return
-        self.aborted = reason
-        self._out.abort(reason, guid)
-        for watch in [watch for watch, (_, survives) in self._watches.items() if not survives]:
-            gate, _ = self._watches[watch]
-            gate.fail(reason, guid or 0)
-        for member in self.members.values():
-            self._close_gates(member)
-            if member.repeat in (DEPLOY, START):
-                member.repeat = None
-            if self.stop_on_abort and member.state == STARTED:
-                self._try(member, STOP)
-
-    def _close_gates(self, member: Member) -> None:
-        for gate in (member.gates or {}).values():
-            gate.closed = True
-        member.gates = None
-
     # Waits.
 
     def _watch_asked(self, event: ev.WatchAsked) -> None:
         def done(gate: Gate) -> None:
-            self._watches.pop(event.watch, None)
+            self.watches.pop(event.watch, None)
             if gate.met_at is None:
-                self._out.missed(event.watch, gate.reason)
+                self.out.missed(event.watch, gate.reason)
             else:
-                self._out.met(event.watch)
+                self.out.met(event.watch)
 
         if self.aborted is not None and not event.survives_abort:
-            self._out.missed(event.watch, self.aborted)
+            self.out.missed(event.watch, self.aborted)
             return
-        gate = self._gates.build([event.condition], done, self._now)
+        gate = self.gates.build([event.condition], done, self.now)
         if not gate.closed:
-            self._watches[event.watch] = (gate, event.survives_abort)
+            self.watches[event.watch] = (gate, event.survives_abort)
 
-    # Release.
-
-    def _release_asked(self, guids: ev.Guids) -> None:
-        wanted = self._with_dependents(guids)
-        for member in wanted:
-            member.release_wanted = True
-            member.given_up = False
-            self._close_gates(member)
-            if member.repeat is not None and member.repeat != RELEASE:
-                member.repeat = None
-            if member.doing is not None:
-                self._out.cancel(member.guid)
-                member.doing = None
-        for member in wanted:
-            if member.dependents_left == 0:
-                self._try(member, RELEASE)
-
-    def _with_dependents(self, guids: ev.Guids) -> list[Member]:
-        """Return the members that are to be released and were not yet, with everything that needs them."""
-        found: dict[int, Member] = {}
-        todo = list(guids)
-        for guid in todo:
-            member = self.members[guid]
-            if guid in found or member.release_wanted or member.state == RELEASED:
-                continue
-            found[guid] = member
-            if member.dependents:
-                todo.extend(member.dependents)
-        return list(found.values())
-
-    def _has_released(self, member: Member) -> None:
-        member.release_wanted = True
-        self._close_gates(member)
-        member.repeat = None
-        for guid in member.providers:
-            provider = self.members[guid]
-            provider.dependents_left -= 1
-            if provider.dependents_left == 0 and provider.release_wanted:
-                self._try(provider, RELEASE)
+    def _watch_dropped(self, event: ev.WatchDropped) -> None:
+        gate, _ = self.watches.pop(event.watch, (None, False))
+        if gate is not None:
+            gate.closed = True
 
     def _name(self, guid: int) -> str:
         return self.label(guid)

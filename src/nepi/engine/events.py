@@ -7,26 +7,13 @@ in that order. `codec.py` turns them into journal records and back.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 from nepi.model.conditions import Condition
+from nepi.model.policies import Retry as Retry
 from nepi.model.states import ResourceAction, ResourceState
 
 Guids = tuple[int, ...]
-
-
-@dataclass(frozen=True, slots=True)
-class Retry:
-    """How often and when a failed action is tried again.
-
-    Attributes:
-        attempts: how many attempts in all, >= 1.
-        delay_s: seconds before the second attempt.
-        factor: each further wait is this many times the one before.
-    """
-
-    attempts: int = 1
-    delay_s: float = 1.0
-    factor: float = 2.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,13 +22,15 @@ class Profile:
 
     Attributes:
         critical: a failure aborts the run.
-        retry: when a failed deploy or start is tried again; None for never.
+        retry: when a failed deploy, start or run is tried again; None for never.
         deadlines_s: seconds that DEPLOY, START, STOP, RELEASE may take, in that order; None for no limit.
+        replacements: how many other candidates are tried when one has failed for good.
     """
 
     critical: bool = True
     retry: Retry | None = None
     deadlines_s: tuple[float | None, float | None, float | None, float | None] = (None, None, None, None)
+    replacements: int = 0
 
 
 # Events.
@@ -84,11 +73,52 @@ class ConditionsDropped:
 
 @dataclass(frozen=True, slots=True)
 class DeployAsked:
-    """Resources were put into a deployment group; with `barrier`, none starts before all of the group are READY."""
+    """Resources were put into a deployment group; with `barrier`, none starts before all of the group are READY.
+
+    Attributes:
+        group: its number.
+        guids: the resources.
+        barrier: whether they wait for each other.
+        quorum: which share of the group, in (0, 1], must be READY; None for all that have not failed.
+    """
 
     group: int
     guids: Guids
     barrier: bool
+    quorum: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class SetAsked:
+    """Attributes of a resource are to be set when a condition is met.
+
+    Attributes:
+        change: a number that no other change of the run has.
+        guid: the resource.
+        condition: what is waited for.
+        values: by attribute, as JSON data; a credential's is None here.
+    """
+
+    change: int
+    guid: int
+    condition: Condition
+    values: tuple[tuple[str, Any], ...]
+
+
+@dataclass(frozen=True, slots=True)
+class SetFailed:
+    """Setting attributes of a resource failed, as a whole. `reason` is for people."""
+
+    change: int
+    guid: int
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class Renewed:
+    """What was made on a failed candidate has been abandoned; the resource can be deployed anew."""
+
+    guid: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -117,7 +147,7 @@ class Announced:
 
 @dataclass(frozen=True, slots=True)
 class Failed:
-    """An action raised. `reason` is for people."""
+    """An action raised; of START after STARTED was announced: it failed while it ran. `reason` is for people."""
 
     guid: int
     action: ResourceAction
@@ -207,6 +237,9 @@ Event = (
     | ConditionAdded
     | ConditionsDropped
     | DeployAsked
+    | SetAsked
+    | SetFailed
+    | Renewed
     | ActionAsked
     | Entered
     | Announced
@@ -250,10 +283,42 @@ class Fail:
 
 @dataclass(frozen=True, slots=True)
 class Reset:
-    """A failed action will be tried again: put the resource back into this state."""
+    """A failed action will be tried again: put the resource back into this state. `why` is for people."""
 
     guid: int
     state: ResourceState
+    why: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Renew:
+    """Abandon what was made, go back to NEW, answer with `Renewed`; the resource is then deployed anew.
+
+    Attributes:
+        guid: the resource.
+        exclude: whether its candidate has failed and must not be taken again.
+        why: for people.
+    """
+
+    guid: int
+    exclude: bool
+    why: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class GoOn:
+    """A resource has failed and the run goes on without it; nothing is to be done. `why` is for people."""
+
+    guid: int
+    why: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Change:
+    """Set the attributes of this change now."""
+
+    change: int
+    guid: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -296,7 +361,7 @@ class WatchTrace:
     pattern: str
 
 
-Instruction = Perform | Cancel | Fail | Reset | LeaveBehind | Abort | Met | Missed | WatchTrace
+Instruction = Perform | Change | Cancel | Fail | GoOn | Reset | Renew | LeaveBehind | Abort | Met | Missed | WatchTrace
 
 
 def entering(event: Event, state: ResourceState) -> Guids:

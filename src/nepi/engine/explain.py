@@ -38,8 +38,10 @@ def explain(engine: Engine, member: Member) -> Explanation:
     state = ResourceState(member.state)
     if state in ENDED:
         return Explanation(member.guid, f"{name} is {state.name}" + (f": {member.reason}" if member.reason else "") + ".")
+    if member.renewing:
+        return Explanation(member.guid, f"{name} waits for another candidate, because its {member.renewing}.")
     if member.doing is not None and member.repeat is None:
-        return Explanation(member.guid, f"{name} is {state.name}; its {ResourceAction(member.doing).name.lower()} is being carried out.")
+        return Explanation(member.guid, _what_is_done(member, name, state))
     if engine.aborted is not None:
         return Explanation(member.guid, f"{name} stays {state.name} because the run was aborted: {engine.aborted}.")
     if member.repeat is not None:
@@ -48,10 +50,25 @@ def explain(engine: Engine, member: Member) -> Explanation:
     if member.release_wanted:
         left = tuple(guid for guid in member.dependents or () if engine.members[guid].state != ResourceState.RELEASED)
         return Explanation(member.guid, f"{name} is released when {_names(engine, left)} have been released.", left)
-    if member.attempts:
-        verb, times = "deploy" if state < ResourceState.READY else "start", "once" if member.attempts == 1 else f"{member.attempts} times"
-        return Explanation(member.guid, f"{name} is {state.name}; its {verb} failed {times} and is tried again.")
+    if member.pause is not None:
+        pause = member.pause
+        which = f"its {_ordinal(pause.attempt)} of {pause.attempts} attempts"
+        why = f"because its {pause.what} failed: {pause.failure}"
+        return Explanation(member.guid, f"{name} is {state.name}; it waits {pause.wait_s:g} s before {which}, {why}.")
     return _explain_gates(engine, member, name, state)
+
+
+def _what_is_done(member: Member, name: str, state: ResourceState) -> str:
+    action = ResourceAction(member.doing or 0)
+    limit = member.profile.deadlines_s[action]
+    bound = "" if limit is None else f", for which it has {limit:g} s"
+    again = f", in its {_ordinal(member.attempts + 1)} attempt" if member.attempts else ""
+    return f"{name} is {state.name}; its {action.name.lower()} is being carried out{again}{bound}."
+
+
+def _ordinal(number: int) -> str:
+    endings = {1: "st", 2: "nd", 3: "rd"}
+    return f"{number}{'th' if 10 <= number % 100 <= 20 else endings.get(number % 10, 'th')}"
 
 
 def _explain_gates(engine: Engine, member: Member, name: str, state: ResourceState) -> Explanation:
@@ -65,9 +82,14 @@ def _explain_gates(engine: Engine, member: Member, name: str, state: ResourceSta
         return Explanation(member.guid, f"{name} is {state.name}; nobody has asked to deploy it.")
     if state == ResourceState.READY:
         others = tuple(one.guid for one in engine.members.values() if one.group == member.group and one.state < ResourceState.READY)
-        if others:
-            sentence = f"{name} is READY; it starts when all of its deployment group are READY: {_names(engine, others)} is not yet."
+        if others and engine.groups[member.group].holds_back(member.guid):
+            group = engine.groups[member.group]
+            whom = "all" if group.quorum is None else f"{group.needed} of the {group.total}"
+            sentence = f"{name} is READY; it starts when {whom} of its deployment group are READY: {_names(engine, others)} is not yet."
             return Explanation(member.guid, sentence, others)
+    for change in (member.changes or {}).values():
+        text, waiting = _describe(engine, change.condition)
+        return Explanation(member.guid, f"{name} is {state.name}; {' and '.join(change.names)} will be set when {text}.", tuple(waiting))
     return Explanation(member.guid, f"{name} is {state.name} and waits for nothing.")
 
 

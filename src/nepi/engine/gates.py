@@ -230,7 +230,8 @@ class Gates:
 
     def _attach_exited(self, guid: int, status: int, parent: Gate, now: float) -> None:
         member = self._members[guid]
-        if member.exit_status is not None:
+        known = member.exit_status
+        if known is not None and (known == status or member.state in ENDED or not member.may_run_again):
             self._settle_exit(member, status, parent, now)
         elif member.state in ENDED:
             parent.part_impossible(f"{self._label(guid)} ended without an exit status", guid)
@@ -244,10 +245,13 @@ class Gates:
             gate.part_impossible(f"{self._label(member.guid)} exited with status {member.exit_status}, not {status}", member.guid)
 
     def exited(self, member: Member, now: float) -> None:
-        """Settle the gates that wait for this member's exit status."""
+        """Settle the gates that wait for this member's exit status; who waits for another one waits on while it may be started again."""
         waiters, member.exit_waiters = member.exit_waiters or [], None
         for status, gate in waiters:
-            self._settle_exit(member, status, gate, now)
+            if status != member.exit_status and member.may_run_again:
+                member.exit_waiters = [*(member.exit_waiters or ()), (status, gate)]
+            else:
+                self._settle_exit(member, status, gate, now)
 
     def _attach_trace(self, key: tuple[int, str, str], parent: Gate) -> None:
         leaves = self._trace_leaves.get(key)
@@ -279,10 +283,12 @@ class Gates:
                     gate.part_impossible(reason, member.guid)
         if not ended:
             return
-        if member.exit_waiters and member.exit_status is None:
-            waiters, member.exit_waiters = member.exit_waiters, None
-            for _status, gate in waiters:
+        waiters, member.exit_waiters = member.exit_waiters or [], None
+        for status, gate in waiters:
+            if member.exit_status is None:
                 gate.part_impossible(f"{self._label(member.guid)} ended without an exit status", member.guid)
+            else:
+                self._settle_exit(member, status, gate, now)
 
     def never(self, member: Member, state: int) -> str:
         """Say why `member` cannot reach `state` any more."""

@@ -2,16 +2,54 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
 from nepi.engine.events import Guids, Profile
 from nepi.model.conditions import Condition
+from nepi.model.states import ResourceAction
 
 if TYPE_CHECKING:
     from nepi.engine.gates import Gate
 
 
 _PRUNED_FROM: Final = 64
+
+
+@dataclass(frozen=True, slots=True)
+class Pause:
+    """A failed attempt and the wait after it.
+
+    Attributes:
+        action: what is tried again.
+        what: what failed: "deploy", "start" or "run".
+        attempt: number of the next attempt, from 2.
+        attempts: how many there may be in all.
+        wait_s: how long it waits, in seconds.
+        failure: why the attempt failed.
+    """
+
+    action: ResourceAction
+    what: str
+    attempt: int
+    attempts: int
+    wait_s: float
+    failure: str
+
+
+@dataclass(frozen=True, slots=True)
+class PendingChange:
+    """Attributes that are set when a condition is met.
+
+    Attributes:
+        names: the attributes.
+        condition: what is waited for.
+        gate: what waits for it.
+    """
+
+    names: tuple[str, ...]
+    condition: Condition
+    gate: Gate
 
 
 class Member:
@@ -27,6 +65,12 @@ class Member:
         given_up: it was ordered to be marked FAILED or left behind, and has not answered yet.
         group: its deployment group, or 0.
         attempts: failed attempts of the action in `doing`.
+        failed_runs: how often it failed while it ran.
+        replaced: how many other candidates were tried.
+        pause: the failed attempt after which it waits for the next one, or None.
+        renewing: why it is going back to NEW, which it has not answered yet; or "".
+        stop_wanted: it is to be stopped when it is STARTED again.
+        changes: what is to be set on it when a condition is met, by number.
         needs: (provider, state) pairs.
         providers: guids that it depends on; they are released after it.
         dependents_left: how many resources that depend on it have not been released yet.
@@ -47,6 +91,7 @@ class Member:
     __slots__ = (
         "attempts",
         "changed",
+        "changes",
         "conditions",
         "dependents",
         "dependents_left",
@@ -55,6 +100,7 @@ class Member:
         "entered",
         "exit_status",
         "exit_waiters",
+        "failed_runs",
         "gates",
         "given_up",
         "group",
@@ -62,14 +108,18 @@ class Member:
         "inherited",
         "needs",
         "ordered_at",
+        "pause",
         "performed",
         "profile",
         "providers",
         "reason",
         "release_wanted",
+        "renewing",
         "repeat",
         "repeaters",
+        "replaced",
         "state",
+        "stop_wanted",
         "waiters",
     )
 
@@ -83,6 +133,12 @@ class Member:
         self.given_up = False
         self.group = 0
         self.attempts = 0
+        self.failed_runs = 0
+        self.replaced = 0
+        self.pause: Pause | None = None
+        self.renewing = ""
+        self.stop_wanted = False
+        self.changes: dict[int, PendingChange] | None = None
         self.needs: tuple[tuple[int, int], ...] = ()
         self.providers: Guids = ()
         self.dependents: list[int] | None = None
@@ -100,6 +156,12 @@ class Member:
         self.inherited = False
         self.changed = 0
         self.performed = 0
+
+    @property
+    def may_run_again(self) -> bool:
+        """Whether it is started again when it fails while it runs."""
+        retry = self.profile.retry
+        return retry is not None and retry.runs and self.failed_runs + 1 < retry.attempts
 
     def wait(self, key: int, gate: Gate) -> None:
         """Hang a gate on this member until the state that `key` stands for."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from nepi.engine.events import Abort, Cancel, Fail, Instruction, LeaveBehind, Met, Missed, Perform, Reset, WatchTrace
+from nepi.engine.events import Abort, Cancel, Change, Fail, GoOn, Instruction, LeaveBehind, Met, Missed, Perform, Renew, Reset, WatchTrace
 from nepi.model.states import ResourceAction, ResourceState
 
 
@@ -29,9 +29,21 @@ class Outbox:
         """Order that a resource is marked FAILED."""
         self._add(Fail(guid, reason))
 
-    def reset(self, guid: int, state: ResourceState) -> None:
+    def go_on(self, guid: int, why: str) -> None:
+        """Tell that a failure does not abort the run."""
+        self._add(GoOn(guid, why))
+
+    def reset(self, guid: int, state: ResourceState, why: str) -> None:
         """Order that a resource goes back to the state before a failed attempt."""
-        self._add(Reset(guid, state))
+        self._add(Reset(guid, state, why))
+
+    def renew(self, guid: int, exclude: bool, why: str) -> None:
+        """Order that a resource goes back to its beginning."""
+        self._add(Renew(guid, exclude, why))
+
+    def change(self, change: int, guid: int) -> None:
+        """Order that attributes are set."""
+        self._add(Change(change, guid))
 
     def leave_behind(self, guid: int, reason: str) -> None:
         """Order that a resource is marked RELEASED although it could not be given back."""

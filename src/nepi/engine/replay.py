@@ -74,8 +74,10 @@ def _irregular(engine: Engine, events: list[Event]) -> Iterator[str]:
 
 def _plain(record: list[Any]) -> list[Any]:
     """Return a record without the reasons, which name resources differently without the run's names."""
-    if record[0] in ("fail", "leave_behind", "missed"):
+    if record[0] in ("fail", "leave_behind", "missed", "go_on"):
         return record[:2]
+    if record[0] in ("reset", "renew"):
+        return record[:3]
     if record[0] == "abort":
         return [record[0], record[2]]
     return [list(part) if isinstance(part, tuple) else part for part in record]

@@ -6,7 +6,6 @@ import dataclasses
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-from nepi.engine.events import Retry
 from nepi.execution.resource import ResourceManager
 from nepi.model.attributes import Flags, FromEnvironment
 from nepi.model.conditions import Condition
@@ -19,7 +18,6 @@ def completed(
     description: ExperimentDescription,
     *,
     changes: Changes,
-    retries: Mapping[int, Retry],
     networks: tuple[str, ...],
     routing: str,
     stop_on_abort: bool,
@@ -30,14 +28,13 @@ def completed(
     for manager, condition, values in changes:
         said.setdefault(manager.guid, []).append((condition, {name: _kept(manager, name, value) for name, value in values.items()}))
     resources = description.resources
-    if said or retries:
+    if said:
         resources = [
             dataclasses.replace(
                 one,
                 changes=tuple(said.get(one.guid, ())),
-                policy={"retry": dataclasses.asdict(retries[one.guid])} if one.guid in retries else {},
             )
-            if one.guid in said or one.guid in retries
+            if one.guid in said
             else one
             for one in resources
         ]

@@ -11,10 +11,12 @@ from typing import Any, Final
 from nepi.engine import events as ev
 from nepi.errors import DescriptionError
 from nepi.execution.factory import ResourceFactory, backend_probe, backend_warm_up
+from nepi.execution.policies import NO_POLICY, Deadlines, Policies, effective_policy
 from nepi.execution.resource import ResourceManager, seed_condition
 from nepi.model.attributes import Flags, Reference
 from nepi.model.conditions import Condition
 from nepi.model.experiment import ExperimentDescription, ResourceDescription
+from nepi.model.policies import Policy
 from nepi.model.states import ResourceAction
 from nepi.model.typespec import TypeSpec
 from nepi.units import duration_s
@@ -22,12 +24,14 @@ from nepi.units import duration_s
 _PLAIN: Final = (str, int, float, Reference)
 
 
-def describe(exp_id: str, backend: str, managers: Iterable[ResourceManager], *, credentials: bool = False) -> ExperimentDescription:
+def describe(
+    exp_id: str, backend: str, managers: Iterable[ResourceManager], *, credentials: bool = False, default: Policy = NO_POLICY
+) -> ExperimentDescription:
     """Return the description of resources; credentials only when they are asked for, to plan with, never to write."""
-    return ExperimentDescription(exp_id, backend, [_described(manager, credentials) for manager in managers])
+    return ExperimentDescription(exp_id, backend, [_described(manager, credentials, default) for manager in managers])
 
 
-def _described(manager: ResourceManager, credentials: bool) -> ResourceDescription:
+def _described(manager: ResourceManager, credentials: bool, default: Policy) -> ResourceDescription:
     own, connections, traces = manager._own_attrs, manager._connections, manager._own_trcs
     return ResourceDescription(
         manager._guid,
@@ -37,6 +41,7 @@ def _described(manager: ResourceManager, credentials: bool) -> ResourceDescripti
         manager.connections_in_order() if len(connections) > 1 else tuple(connections),
         tuple(conditions_of(manager)) if manager._own_conditions or manager._when else (),
         tuple([name for name, trace in traces.items() if trace.enabled]) if traces else (),
+        policy={} if manager._policy is None and default is NO_POLICY else effective_policy(manager, default).to_record(),
     )
 
 
@@ -113,36 +118,48 @@ def warm_up(managers: Iterable[ResourceManager]) -> contextlib.ExitStack:
     return warm
 
 
-def profiles_of(managers: Iterable[ResourceManager], *, judged_here: bool, retries: Mapping[int, ev.Retry]) -> dict[int, ev.Profile]:
-    """Return the profile of each resource; those that are alike share one."""
+def profiles_of(managers: Iterable[ResourceManager], policies: Policies, *, judged_here: bool) -> dict[int, ev.Profile]:
+    """Return the profile of each resource; those that are alike share one.
+
+    Args:
+        managers: the resources.
+        policies: whose defaults complete theirs.
+        judged_here: False when the user's failure manager decides what aborts the run.
+    """
     shared: dict[tuple[object, ...], ev.Profile] = {}
     profiles: dict[int, ev.Profile] = {}
     for manager in managers:
-        own, retry = manager._own_attrs, retries.get(manager.guid)
-        key = (type(manager), manager.get("critical") if own is not None and "critical" in own else None, retry)
+        own, deadlines = manager._own_attrs, manager._own_deadlines
+        critical = manager.get("critical") if own is not None and "critical" in own else None
+        key = (type(manager), critical, manager._policy, None if deadlines is None else tuple(deadlines.items()))
         profile = shared.get(key)
         if profile is None:
-            profile = shared[key] = profile_of(manager, judged_here, retry)
+            profile = shared[key] = _profile_of(manager, critical, policies, judged_here)
         profiles[manager.guid] = profile
     return profiles
 
 
-def profile_of(manager: ResourceManager, judged_here: bool, retry: ev.Retry | None) -> ev.Profile:
-    """Return what the engine needs to know of a resource.
+def _profile_of(manager: ResourceManager, critical: bool | None, policies: Policies, judged_here: bool) -> ev.Profile:
+    policy = effective_policy(manager, policies.default_policy)
+    if critical is None:
+        critical = policy.critical
+    if critical is None:
+        critical = bool(manager.get("critical") if "critical" in manager._attributes else True)
+    retry, replace = policy.retry, policy.replace
+    if retry is not None and retry.jitter and not retry.seed:
+        retry = dataclasses.replace(retry, seed=policies.seed)
+    deploy, start, stop, release = [_limit(manager, action, policies.default_deadlines) for action in ResourceAction]
+    return ev.Profile(judged_here and critical, retry, (deploy, start, stop, release), replace.times if replace is not None else 0)
 
-    Args:
-        manager: the resource.
-        judged_here: False when the user's failure manager decides what aborts the run.
-        retry: its retry policy.
-    """
-    critical = judged_here and bool(manager.get("critical") if "critical" in manager._attributes else True)
-    deploy, start, stop, release = [_limit(manager, action) for action in ResourceAction]
-    return ev.Profile(critical, retry, (deploy, start, stop, release))
 
-
-def _limit(manager: ResourceManager, action: ResourceAction) -> float | None:
-    limit = manager.deadlines.get(action)
-    return None if limit is None else duration_s(limit)
+def _limit(manager: ResourceManager, action: ResourceAction, default: Deadlines) -> float | None:
+    """Return how long an action may take: what the resource says, else what its class says, else what the experiment says."""
+    of_class = manager.deadlines if manager.deadlines is not ResourceManager.deadlines else {}
+    for limits in (manager._own_deadlines or {}, of_class, default, manager.deadlines):
+        if action in limits:
+            limit = limits[action]
+            return None if limit is None else duration_s(limit)
+    return None
 
 
 def joined(profiles: Mapping[int, ev.Profile]) -> list[ev.Joined]:

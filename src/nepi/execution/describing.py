@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import functools
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from datetime import datetime
 from pathlib import Path
 from typing import Any
 
-from nepi.engine import events as ev
 from nepi.errors import BadValueError, UnknownResourceError, UsageError
 from nepi.execution.deployment import describe
 from nepi.execution.factory import ResourceFactory
@@ -29,6 +28,9 @@ class Describing(Part):
     """What `ExperimentController` can do before anything runs, and while it runs. Not for use by itself."""
 
     # Resources.
+
+    substitute: Callable[[type[ResourceManager]], type[ResourceManager]] = staticmethod(lambda rclass: rclass)
+    """What stands in for a class; for tests, which run an experiment without its world."""
 
     def register_resource(
         self,
@@ -60,7 +62,7 @@ class Describing(Part):
 
     def _create(self, rtype: str, guid: int | None, name: str | None, connect_to: Iterable[Guid], values: Mapping[str, Any]) -> int:
         """Add a resource as a whole, or not at all. It has its name first, so that messages about the rest can use it."""
-        rclass = ResourceFactory.find(rtype, self.backend)
+        rclass = self.substitute(ResourceFactory.find(rtype, self.backend))
         with self._lock:
             self._refuse_when_over("register_resource")
             if name is not None:
@@ -184,26 +186,11 @@ class Describing(Part):
         manager._when = [*(manager._when or []), (action, condition)]
         self.condition_registered(manager.guid, action, condition)
 
-    def set_policy(self, resource: Guid, policy: str | ev.Retry) -> None:
-        """Say what a failure of a resource means: "abort" (it is critical), "continue" (it is not), or `Retry(attempts, delay_s)` first.
-
-        Raises:
-            BadValueError: no such policy.
-            UsageError: the resource is deployed.
-        """
-        manager = self.resource(resource)
-        if self.is_deployed(manager.guid):
-            raise UsageError(f"the policy of {manager.name} can be set before it is deployed only")
-        if isinstance(policy, ev.Retry):
-            self._retries[manager.guid] = policy
-        elif policy in ("abort", "continue"):
-            manager.set("critical", policy == "abort")
-        else:
-            raise BadValueError(f"policy {policy!r}: use 'abort', 'continue' or Retry(attempts, delay_s)")
-
     def describe(self) -> ExperimentDescription:
         """Return the whole description as data, credentials left out."""
-        return self._completed(describe(self._controller.exp_id, self.backend, list(self.registry.managers.values())))
+        return self._completed(
+            describe(self._controller.exp_id, self.backend, list(self.registry.managers.values()), default=self.default_policy)
+        )
 
     # Attributes and traces.
 

@@ -11,7 +11,8 @@ import asyncio
 import functools
 import inspect
 import traceback
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
+from concurrent.futures import Future
 from typing import TYPE_CHECKING, Final
 
 from nepi.engine import events as ev
@@ -41,6 +42,14 @@ _ANNOUNCE: Final = {
     ResourceAction.STOP: "set_stopped",
     ResourceAction.RELEASE: "set_released",
 }
+_ACTIONS: Final = {verb: action for action, verb in VERBS.items()}
+_LAST_VERBS: Final = frozenset({"stop", "release"})
+"""What may be called on the threads of reserve: nothing that is stuck in a deployment may hold up giving back."""
+FAIL, ABANDON = "fail", "abandon"
+
+Interference = Callable[[ResourceManager, str], Callable[[], Awaitable[None]] | None]
+"""Called with a resource and a verb before it is called; returns what is awaited first (and may raise), or None. For fault injection."""
+
 _BASE, _THREAD, _LOOP = range(3)
 _SAMPLED: Final = len(ResourceAction)
 """Where, after the kinds of the four methods, it stands whether the class overrides `state`."""
@@ -49,16 +58,32 @@ SETTLES_WITHIN_S: Final = 1.0
 
 
 class _Doing:
-    """One action of one resource, from being ordered to having come back. Called on a worker thread, or awaited on a lane."""
+    """One verb of one resource, from being ordered to having come back. Called on a worker thread, or awaited on a lane."""
 
-    __slots__ = ("action", "cancelled", "dispatcher", "following", "manager", "task", "unclaimed")
+    __slots__ = (
+        "action",
+        "cancelled",
+        "dispatcher",
+        "fault",
+        "following",
+        "manager",
+        "task",
+        "unclaimed",
+        "verb",
+        "workers",
+        "written_off",
+    )
 
-    def __init__(self, dispatcher: Dispatcher, manager: ResourceManager, action: ResourceAction | None) -> None:
+    def __init__(self, dispatcher: Dispatcher, manager: ResourceManager, verb: str) -> None:
         self.dispatcher = dispatcher
         self.manager = manager
-        self.action = action  # None is fail()
+        self.verb = verb
+        self.action = _ACTIONS.get(verb)  # None for fail() and abandon()
         self.task: asyncio.Task[None] | None = None
-        self.following: list[ResourceAction] | None = None
+        self.following: list[str] | None = None
+        self.fault: Callable[[], Awaitable[None]] | None = None
+        self.workers: Workers | None = None  # whose thread it was given to
+        self.written_off: Workers | None = None  # who has begun another thread in its place
         self.unclaimed = True
         self.cancelled = False
 
@@ -70,24 +95,19 @@ class _Doing:
             return False
         return True
 
-    def follow(self, action: ResourceAction) -> None:
-        """Let an action follow when this one comes back."""
+    def follow(self, verb: str) -> None:
+        """Let another verb follow when this one comes back."""
         if self.following is None:
-            self.following = [action]
+            self.following = [verb]
         else:
-            self.following.append(action)
+            self.following.append(verb)
 
-    def take_following(self) -> ResourceAction | None:
-        """Take out the action that follows, if there is one; of two threads, one gets it."""
+    def take_following(self) -> str | None:
+        """Take out the verb that follows, if there is one; of two threads, one gets it."""
         try:
             return self.following.pop() if self.following else None
         except IndexError:
             return None
-
-    @property
-    def verb(self) -> str:
-        """The method's name."""
-        return VERBS[self.action] if self.action is not None else "fail"
 
     @property
     def is_moot(self) -> bool:
@@ -110,7 +130,7 @@ class _Doing:
         self.dispatcher.came_back(self)
 
     def _fail_surely(self) -> None:
-        if self.action is None and self.manager._current < ResourceState.FAILED:
+        if self.verb == FAIL and self.manager._current < ResourceState.FAILED:
             self.manager.set_failed()  # its own fail() did not
 
     async def run(self, task: asyncio.Task[None]) -> None:
@@ -121,9 +141,11 @@ class _Doing:
         before = self.manager._current
         try:
             if not self.is_moot:
-                await getattr(self.manager, self.verb)()
+                if self.fault is not None:
+                    await self.fault()
+                if await self._called():
+                    self._announce(before)
                 self._fail_surely()
-                self._announce(before)
         except asyncio.CancelledError as error:
             if self.cancelled or self.dispatcher.closing:
                 raise
@@ -133,6 +155,15 @@ class _Doing:
         finally:
             self.task = None
             self.dispatcher.came_back(self)
+
+    async def _called(self) -> bool:
+        """Call the method; return whether it is async, so that it need not have announced a state. A plain one comes here after a fault."""
+        method = getattr(self.manager, self.verb)
+        if inspect.iscoroutinefunction(method):
+            await method()
+            return True
+        await asyncio.wrap_future(self.dispatcher.in_thread(self.verb, method))
+        return False
 
     def _announce(self, before: ResourceState) -> None:
         current = self.manager._current
@@ -152,6 +183,9 @@ class Dispatcher:
     def __init__(self, managers: dict[int, ResourceManager], on_abort: Callable[[str, int | None], None]) -> None:
         self.managers = managers
         self.workers = Workers()
+        self.reserve = Workers(name="nepi-worker-reserve")
+        self.interference: Interference | None = None
+        self.change: Callable[[int], None] = lambda _number: None
         self.left_behind: dict[int, str] = {}
         self._on_abort = on_abort
         self._kinds: dict[type, tuple[int, ...]] = {}
@@ -169,7 +203,30 @@ class Dispatcher:
     @property
     def idle(self) -> bool:
         """Whether nothing is being carried out."""
-        return self.workers.idle and self._lanes.idle
+        return self.workers.idle and self.reserve.idle and self._lanes.idle
+
+    @property
+    def outstanding(self) -> int:
+        """How many calls on threads have not come back yet."""
+        return self.workers.outstanding + self.reserve.outstanding
+
+    def in_thread(self, verb: str, call: Callable[[], object]) -> Future[None]:
+        """Make a call on a worker thread."""
+        future: Future[None] = Future()
+
+        def make() -> None:
+            try:
+                call()
+            except BaseException as error:
+                future.set_exception(error)
+            else:
+                future.set_result(None)
+
+        self._workers_for(verb).submit(make)
+        return future
+
+    def _workers_for(self, verb: str) -> Workers:
+        return self.reserve if verb in _LAST_VERBS and self.workers.is_full else self.workers
 
     def carries_out(self, guid: int, action: ResourceAction) -> bool:
         """Whether this method of a resource is being called at this moment; from any thread."""
@@ -190,8 +247,11 @@ class Dispatcher:
             case ev.Fail(guid=guid, reason=reason):
                 self._fail(self.managers[guid], reason)
             case ev.Reset(guid=guid, state=state):
-                if self.managers[guid]._current < ResourceState.FAILED:
-                    self.managers[guid]._current = state
+                self._reset(self.managers[guid], state)
+            case ev.Renew(guid=guid, exclude=exclude):
+                self._renew(self.managers[guid], exclude)
+            case ev.Change(change=change):
+                self.change(change)
             case ev.LeaveBehind(guid=guid, reason=reason):
                 self.left_behind[guid] = reason
                 self.managers[guid].set_released()
@@ -208,6 +268,7 @@ class Dispatcher:
         await self._lanes.close()
         await self.sessions.close()
         self.workers.close()
+        self.reserve.close()
 
     # Performing.
 
@@ -216,49 +277,50 @@ class Dispatcher:
         for guid in guids:
             manager = managers[guid]
             kind = kinds.get(type(manager)) or self._kinds_of(type(manager))
-            if kind[action] == _BASE and guid not in self._doing:
+            if kind[action] == _BASE and guid not in self._doing and self.interference is None:
                 self._call_base(manager, action)
             else:
-                self._order(manager, action)
+                self._order(manager, VERBS[action])
 
     def _call_base(self, manager: ResourceManager, action: ResourceAction) -> None:
         if (manager._current, action) in ORDERED:  # else it has moved on by itself, and the engine will hear of it
             getattr(manager, _ANNOUNCE[action])()
 
-    def _order(self, manager: ResourceManager, action: ResourceAction | None) -> None:
+    def _order(self, manager: ResourceManager, verb: str) -> None:
         busy = self._doing.get(manager.guid)
-        if busy is not None and action is not None:
-            busy.follow(action)
+        if busy is not None and verb != FAIL:
+            busy.follow(verb)
             if self._doing.get(manager.guid) is busy:  # it is carried on when `busy` comes back
                 if busy.action == ResourceAction.START and manager._current >= ResourceState.STARTED:
                     self._runner.loop.call_later(SETTLES_WITHIN_S, self._overtake, busy)
                 return
             if busy.take_following() is None:
                 return  # it was carried on just now
-        self._begin(manager, action)
+        self._begin(manager, verb)
 
     def _overtake(self, busy: _Doing) -> None:
         """Let what follows a method that does not come back begin beside it."""
         following = busy.take_following() if self._doing.get(busy.manager.guid) is busy else None
         if following is None:
             return
-        busy.manager.debug(f"{busy.verb} has not come back; {VERBS[following]} is called all the same")
+        busy.manager.debug(f"{busy.verb} has not come back; {following} is called all the same")
         busy.cancelled = True  # what it raises now is not heard
         self._begin(busy.manager, following)
 
-    def _begin(self, manager: ResourceManager, action: ResourceAction | None) -> None:
-        doing = _Doing(self, manager, action)
-        kinds = self._kinds.get(type(manager)) or self._kinds_of(type(manager))
-        if action is None:
-            on_loop = inspect.iscoroutinefunction(manager.fail)
-        else:
+    def _begin(self, manager: ResourceManager, verb: str) -> None:
+        doing = _Doing(self, manager, verb)
+        if verb != FAIL:
             self._doing[manager.guid] = doing
-            on_loop = kinds[action] == _LOOP
-        if on_loop:
+        if self.interference is not None:
+            doing.fault = self.interference(manager, verb)
+        kinds = self._kinds.get(type(manager)) or self._kinds_of(type(manager))
+        on_loop = kinds[doing.action] == _LOOP if doing.action is not None else inspect.iscoroutinefunction(getattr(manager, verb))
+        if on_loop or doing.fault is not None:
             self._lanes.submit(doing.run)
         else:
-            self.workers.submit(doing)
-        if kinds[_SAMPLED] and action in (ResourceAction.DEPLOY, ResourceAction.START):
+            doing.workers = self._workers_for(verb)
+            doing.workers.submit(doing)
+        if kinds[_SAMPLED] and doing.action in (ResourceAction.DEPLOY, ResourceAction.START):
             self._sampler.add(manager)
 
     def raised(self, doing: _Doing, error: BaseException) -> None:
@@ -273,7 +335,9 @@ class Dispatcher:
             error.backend = error.backend or (manager.get_backend() or "")
         else:
             manager.debug("".join(traceback.format_exception(error)))
-        if doing.action is None:
+        if doing.verb == ABANDON:
+            manager.warning(f"what was made on a failed candidate may be left: {reason_of(error)}")
+        elif doing.action is None:
             manager.set_failed()
         else:
             self._runner.post(ev.Failed(manager.guid, doing.action, reason_of(error)))
@@ -283,6 +347,11 @@ class Dispatcher:
         guid = doing.manager.guid
         if self._doing.get(guid) is doing:
             del self._doing[guid]
+        workers = doing.written_off
+        if workers is not None:
+            workers.take_back()
+        if doing.verb == ABANDON and not doing.cancelled:
+            self._runner.post(ev.Renewed(guid))
         following = doing.take_following()
         if following is not None:
             self._runner.post(functools.partial(self._order, doing.manager, following))
@@ -297,6 +366,22 @@ class Dispatcher:
             del self._doing[guid]
         elif doing.task is not None:
             doing.task.cancel()
+        elif doing.workers is not None and doing.written_off is None:
+            doing.written_off = doing.workers
+            doing.workers.write_off()
+
+    def _reset(self, manager: ResourceManager, state: ResourceState) -> None:
+        """Put a resource back, so that a failed action can be tried again."""
+        if manager._current < ResourceState.FAILED:
+            manager._current = state
+            manager._failure = ""
+
+    def _renew(self, manager: ResourceManager, exclude: bool) -> None:
+        """Put a resource back to its beginning; what was made is abandoned when what is being done has come back."""
+        self._reset(manager, ResourceState.NEW)
+        if exclude and manager.candidate:
+            manager.excluded = (*manager.excluded, manager.candidate)
+        self._order(manager, ABANDON)
 
     def _fail(self, manager: ResourceManager, reason: str) -> None:
         if not manager._failure:
@@ -304,7 +389,7 @@ class Dispatcher:
         if type(manager).fail is ResourceManager.fail:
             manager.set_failed()
         else:
-            self._order(manager, None)
+            self._order(manager, FAIL)
 
     def _kinds_of(self, rclass: type[ResourceManager]) -> tuple[int, ...]:
         kinds: list[int] = []

@@ -22,12 +22,13 @@ from nepi.engine import events as ev
 from nepi.errors import UsageError
 from nepi.execution import invocation
 from nepi.execution.building import Building
-from nepi.execution.changing import Changing
+from nepi.execution.changing import Changes, Changing
 from nepi.execution.describing import Describing
 from nepi.execution.ending import Ending
 from nepi.execution.failure import ECState, FailureLevel, FailureManager, replaced
 from nepi.execution.handle import Handle
 from nepi.execution.planning import Planning
+from nepi.execution.policies import Policies
 from nepi.execution.registry import Guid, Registry
 from nepi.execution.resource import ResourceManager
 from nepi.execution.run import Run
@@ -59,7 +60,7 @@ __all__ = ["ECState", "ExperimentController", "FailureLevel", "FailureManager"]
 S = TypeVar("S", bound=Session)
 
 
-class ExperimentController(Planning, Changing, Speaking, Waiting, Ending, Describing, Building, Saving, Logger):
+class ExperimentController(Planning, Policies, Changing, Speaking, Waiting, Ending, Describing, Building, Saving, Logger):
     """Controls one run of one experiment.
 
     Args:
@@ -74,6 +75,7 @@ class ExperimentController(Planning, Changing, Speaking, Waiting, Ending, Descri
         routing: which nodes get static routes along the shortest ways, where they do not say it themselves: "static" all, "hosts"
             those on one network (routing daemons do the rest), "none" none.
         deadline: how long `run()` waits for the end, unless it is told otherwise.
+        seed: what the jitter of retries depends on; by default a new one. It is in the journal.
         loop_factory: makes the event loop; for tests.
 
     Raises:
@@ -93,6 +95,7 @@ class ExperimentController(Planning, Changing, Speaking, Waiting, Ending, Descri
         networks: Iterable[str] = NETWORKS,
         routing: str = "static",
         deadline: str | float | None = None,
+        seed: int | None = None,
         loop_factory: Callable[[], asyncio.AbstractEventLoop] = asyncio.new_event_loop,
     ) -> None:
         super().__init__("ExperimentController")
@@ -106,6 +109,7 @@ class ExperimentController(Planning, Changing, Speaking, Waiting, Ending, Descri
         self.keep = keep or asked.keep
         self.stop_on_abort = stop_on_abort
         self.loop_factory = loop_factory
+        self.seed = secrets.randbits(32) if seed is None else seed
         self.observers: list[Observer] = []
         self.registry = Registry(self)
         self._networks = (networks,) if isinstance(networks, str) else tuple(networks)
@@ -113,7 +117,6 @@ class ExperimentController(Planning, Changing, Speaking, Waiting, Ending, Descri
         self._deadline_s = None if deadline is None else duration_s(deadline)
         self._lock = threading.RLock()
         self._ending = threading.RLock()
-        self._retries: dict[int, ev.Retry] = {}
         self._unjoined: dict[int, None] = {}
         self._unplanned: dict[int, None] = {}
         self._untold: dict[int, None] = {}
@@ -124,7 +127,7 @@ class ExperimentController(Planning, Changing, Speaking, Waiting, Ending, Descri
         self._description: ExperimentDescription | None = None
         self._run: Run | None = None
         self._warm = contextlib.ExitStack()
-        self._changes: list[tuple[ResourceManager, Condition, Mapping[str, Any]]] = []
+        self._changes = Changes()
         self._changes_said: list[tuple[ResourceManager, Condition, Mapping[str, Any]]] = []
         self._tasks = Tasks()
         self._state = ECState.RUNNING
@@ -295,6 +298,14 @@ class ExperimentController(Planning, Changing, Speaking, Waiting, Ending, Descri
         if self._run is not None and guid not in self._unjoined and guid in self.registry.managers:
             self._run.runner.post(ev.Explained(guid, reason))
 
+    def tell(self, event: ev.Event) -> bool:
+        """Tell the engine of something that happened to a resource; return whether there is one that knows it."""
+        guid = getattr(event, "guid", 0)
+        if self._run is None or guid in self._unjoined or guid not in self.registry.managers:
+            return False
+        self._run.runner.post(event)
+        return True
+
     def exited(self, guid: int, status: int) -> None:
         """A resource's process ended by itself."""
         self._running().runner.post(ev.Exited(guid, status))
@@ -383,7 +394,7 @@ class ExperimentController(Planning, Changing, Speaking, Waiting, Ending, Descri
     def _removed(self, manager: ResourceManager) -> None:
         if self._run is not None and manager.guid not in self._unjoined:
             self._run.runner.post((manager.guid, ResourceState.RELEASED))  # the engine knows it, and must not wait for it
-        for kept in (self._unjoined, self._unplanned, self._untold, self._deployed, self._retries):
+        for kept in (self._unjoined, self._unplanned, self._untold, self._deployed):
             kept.pop(manager.guid, None)
 
     def aborted(self, reason: str, guid: int | None) -> None:

@@ -59,13 +59,14 @@ class Ending(Part):
         if run.runner.broken is not None:
             raise ExperimentError(f"the controller failed: {run.runner.broken}") from run.runner.broken
 
-    def run(self, deadline: str | float | None = None) -> None:
+    def run(self, deadline: str | float | None = None, *, quorum: float | None = None) -> None:
         """Deploy, wait until everything that ends by itself has ended, stop the services, release.
 
         Where nothing ends by itself, the wait is for everything to be STARTED.
 
         Args:
             deadline: how long the wait may take; by default the experiment's `deadline`, or for ever.
+            quorum: as for `deploy`.
 
         Raises:
             PlanError: the description has mistakes; nothing was created.
@@ -73,7 +74,7 @@ class Ending(Part):
         """
         if self._run is not None and self._state != ECState.TERMINATED:
             self._run.runner.refuse_on_loop("run")
-        self.deploy()
+        self.deploy(quorum=quorum)
         try:
             result = self._wait(self._done(), self._deadline_s if deadline is None else deadline)
             if result:

@@ -7,18 +7,19 @@ from abc import ABC, abstractmethod
 from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING, Any, cast
 
-from nepi.engine import events as ev
 from nepi.execution.failure import ECState
 from nepi.execution.registry import Registry
 from nepi.execution.waits import WaitResult
 from nepi.model.conditions import Condition
 from nepi.model.experiment import ExperimentDescription
+from nepi.model.policies import Policy
 from nepi.model.states import ResourceAction
 from nepi.plan.result import Plan
 
 if TYPE_CHECKING:
     from threading import RLock
 
+    from nepi.execution.changing import Changes
     from nepi.execution.ec import ExperimentController
     from nepi.execution.net import Net
     from nepi.execution.resource import ResourceManager
@@ -38,7 +39,7 @@ class Part(ABC):
     _routing: str
     _deadline_s: float | None
     stop_on_abort: bool
-    _retries: dict[int, ev.Retry]
+    default_policy: Policy
     _unjoined: dict[int, None]
     _unplanned: dict[int, None]
     _untold: dict[int, None]
@@ -49,7 +50,7 @@ class Part(ABC):
     _nets: list[Net]
     _run: Run | None
     _warm: contextlib.ExitStack
-    _changes: list[tuple[ResourceManager, Condition, Mapping[str, Any]]]
+    _changes: Changes
     _changes_said: list[tuple[ResourceManager, Condition, Mapping[str, Any]]]
     _state: ECState
     _abort_reason: str | None
@@ -91,7 +92,7 @@ class Part(ABC):
         """Whether a resource was deployed."""
 
     @abstractmethod
-    def deploy(self, guids: Any = None, wait_all_ready: bool = True, group: int | None = None) -> int:
+    def deploy(self, guids: Any = None, wait_all_ready: bool = True, group: int | None = None, *, quorum: float | None = None) -> int:
         """Plan what is new, and deploy resources."""
 
     @abstractmethod
@@ -111,8 +112,8 @@ class Part(ABC):
         """Raise when a condition speaks of what does not exist."""
 
     @abstractmethod
-    def _watch_change(self, manager: ResourceManager, condition: Condition, values: Mapping[str, Any]) -> None:
-        """Set attributes of a resource when a condition is met."""
+    def _ask_described_changes(self) -> None:
+        """Tell the engine of the changes that were asked for before there was one."""
 
     @abstractmethod
     def _refuse_lost_changes(self) -> None:

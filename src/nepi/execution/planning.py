@@ -21,6 +21,7 @@ from nepi.execution.deployment import (
 )
 from nepi.execution.failure import replaced
 from nepi.execution.part import Part
+from nepi.execution.policies import check_quorum
 from nepi.execution.quiet import collection_paused
 from nepi.execution.run import Run
 from nepi.model.conditions import members_of
@@ -32,13 +33,14 @@ from nepi.plan.result import Plan, without
 class Planning(Part):
     """What `ExperimentController` does to deploy. Not for use by itself."""
 
-    def deploy(self, guids: Any = None, wait_all_ready: bool = True, group: int | None = None) -> int:
+    def deploy(self, guids: Any = None, wait_all_ready: bool = True, group: int | None = None, *, quorum: float | None = None) -> int:
         """Plan what is new, and deploy resources; returns at once.
 
         Args:
             guids: what to deploy; by default everything that is not deployed yet.
             wait_all_ready: start none of the group before all of it are READY.
             group: an earlier deployment group to add them to; by default a new one.
+            quorum: start the group when this share of it, in (0, 1], is READY; those that fail before do not abort the run.
 
         Returns:
             The deployment group.
@@ -51,6 +53,7 @@ class Planning(Part):
             wanted = self._deployable(guids)
             if group is not None and (isinstance(group, bool) or not isinstance(group, int) or group < 1):
                 raise BadValueError(f"deploy: group {group!r} is no deployment group; use one that an earlier deploy() returned")
+            share = check_quorum(quorum)
             self._refuse_lost_changes()
             asked = invocation.current()
             planned = asked.planned if asked is not None else None
@@ -72,10 +75,8 @@ class Planning(Part):
             for guid in wanted:
                 self.registry.managers[guid].deployment_group = group
                 self._deployed[guid] = None
-            run.runner.post(ev.DeployAsked(group, tuple(wanted), wait_all_ready))
-            changes, self._changes = self._changes, []
-            for manager, condition, values in changes:
-                self._watch_change(manager, condition, values)
+            run.runner.post(ev.DeployAsked(group, tuple(wanted), wait_all_ready, share))
+            self._ask_described_changes()
             return group
 
     def _deployable(self, guids: Any) -> list[int]:
@@ -107,7 +108,7 @@ class Planning(Part):
             return
         managers = list(self.registry.managers.values())
         catalogue = catalogue_of(managers)
-        description = describe(self._exp_id, self.backend, managers, credentials=True)
+        description = describe(self._exp_id, self.backend, managers, credentials=True, default=self.default_policy)
         facts = facts_for(catalogue)
         earlier = without(self._plan, self._unplanned)
         self._plan = plan(description, catalogue, facts, earlier=earlier, networks=self._networks, routing=self._routing, checked=True)
@@ -135,7 +136,7 @@ class Planning(Part):
             if not self._unjoined:
                 return
             fresh = [self.registry.managers[guid] for guid in (self._unjoined if guids is None else self._spoken_of(guids))]
-            profiles = profiles_of(fresh, judged_here=not replaced(self._controller.fm), retries=self._retries)
+            profiles = profiles_of(fresh, self._controller, judged_here=not replaced(self._controller.fm))
             runner = self._running().runner
             for event in joined(profiles):
                 runner.post(event)

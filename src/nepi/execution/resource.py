@@ -21,6 +21,7 @@ from nepi.execution.template import Template
 from nepi.execution.trace import TraceAttr
 from nepi.execution.tracefile import read_trace
 from nepi.model.conditions import Condition, Reached, action_named, state_named
+from nepi.model.policies import Policy
 from nepi.model.states import ResourceAction, ResourceState, ResourceState2str
 from nepi.model.typespec import Check, Role
 from nepi.units import duration_s
@@ -142,11 +143,19 @@ class ResourceManager(Template):
     """Finds at plan time the mistakes that only this type can know of; a pure function, declared with staticmethod."""
     deadlines: ClassVar[Mapping[ResourceAction, str | float | None]] = {ResourceAction.STOP: 120.0, ResourceAction.RELEASE: 60.0}
     """How long each action may take; no entry means no limit."""
+    replaceable: ClassVar[bool] = False
+    """Whether `discover` can find another candidate, so that the policy `Replace` can be followed."""
 
     deployment_group: int | None = None
     _current: ResourceState = ResourceState.NEW
     _own_conditions: dict[ResourceAction, list[tuple[Any, int, str | None]]] | None = None
     _when: list[tuple[ResourceAction, Condition]] | None = None
+    candidate: str = ""
+    """What `discover` has found, such as a host's name; set by it."""
+    excluded: tuple[str, ...] = ()
+    """Candidates on which this resource has failed; `discover` leaves them out."""
+    _policy: Policy | None = None
+    _own_deadlines: dict[ResourceAction, float | None] | None = None
     _failure: str = ""
     _name: str = ""
     _critical_change: bool = False
@@ -365,8 +374,13 @@ class ResourceManager(Template):
         self.set_finished()
 
     def fail(self) -> Any:
-        """Announce that the resource failed."""
-        self.set_failed()
+        """Announce that the resource failed; its policy may try again, or replace it, before it is FAILED."""
+        ec = self._ec()
+        if ec is None or not ec.takes_failure(self):
+            self.set_failed()
+
+    def abandon(self) -> Any:
+        """Give up what was made on a candidate that failed, before another one is looked for; subclasses undo there what deploy does."""
 
     # Values and traces that need the run.
 

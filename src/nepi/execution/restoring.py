@@ -8,11 +8,11 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
-from nepi.engine.events import Retry
 from nepi.errors import BadValueError, DescriptionError
 from nepi.execution.handle import Handle
 from nepi.model.attributes import FromEnvironment, Reference
 from nepi.model.experiment import ExperimentDescription, ResourceDescription
+from nepi.model.policies import Policy
 
 if TYPE_CHECKING:
     from nepi.execution.ec import ExperimentController
@@ -87,16 +87,10 @@ def _restore_rest(ec: ExperimentController, one: ResourceDescription, refused: R
         with _noting(refused, one.guid):
             ec.set_when(one.guid, condition, **_values(ec, values))
     with _noting(refused, one.guid):
-        for policy in _policies(one.policy):
-            ec.set_policy(one.guid, policy)
-
-
-def _policies(record: Mapping[str, Any]) -> Iterator[Retry]:
-    try:
-        if "retry" in record:
-            yield Retry(**record["retry"])
-    except TypeError as error:
-        raise BadValueError(f"not a policy: {record!r} ({error})") from None
+        policy = Policy.from_record(one.policy)
+        parts = [part for part in (policy.retry, policy.replace) if part is not None]
+        if parts:
+            ec.set_policy(one.guid, *parts)
 
 
 def _values(ec: ExperimentController, values: Mapping[str, Any]) -> dict[str, Any]:

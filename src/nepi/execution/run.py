@@ -45,6 +45,8 @@ class Run:
         header = {"exp_id": ec.exp_id, "run_id": ec.run_id, "stop_on_abort": ec.stop_on_abort, "began": tnow().isoformat()}
         journal = Journal(rundir.journal, header)
         self.dispatcher = Dispatcher(ec.registry.managers, ec.aborted)
+        self.dispatcher.interference = ec.interference
+        self.dispatcher.change = functools.partial(ec._changes.carry_out, ec)
         engine = Engine(stop_on_abort=ec.stop_on_abort, label=ec.registry.name_of)
         self.runner = Runner(engine, self.dispatcher, journal, ec.loop_factory)
         if replaced(ec.fm):

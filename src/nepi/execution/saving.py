@@ -154,7 +154,6 @@ class Saving(Part):
         return completed(
             description,
             changes=[said for said in self._changes_said if said[0].guid in self.registry.managers],
-            retries=self._retries,
             networks=() if self._networks == NETWORKS else tuple(self._networks),
             routing="" if self._routing == ROUTING else self._routing,
             stop_on_abort=self.stop_on_abort,

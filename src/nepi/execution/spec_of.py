@@ -37,6 +37,7 @@ def spec_of(rclass: type[ResourceManager]) -> TypeSpec:
         samples_state=samples_state(rclass),
         aliases=rclass._aliases,
         check=rclass.check,
+        replaceable=rclass.replaceable,
     )
 
 

@@ -63,6 +63,21 @@ class Workers:
         """Prefix of the threads' names."""
         return self._name
 
+    @property
+    def is_full(self) -> bool:
+        """Whether every thread that there may be makes a call, or has one waiting."""
+        return self.outstanding >= self._limit
+
+    def write_off(self) -> None:
+        """Nobody waits any more for a call that is being made and may never come back: another thread may take its place."""
+        with self._lock:
+            self._limit += 1
+
+    def take_back(self) -> None:
+        """A call that was written off has come back after all."""
+        with self._lock:
+            self._limit -= 1
+
     def submit(self, call: Callable[[], None]) -> None:
         """Let a thread make this call, soon; it must not raise. From any thread."""
         next(self._submitted)

@@ -30,7 +30,7 @@ class ResourceDescription:
         conditions: (action, condition) pairs, in the order in which they were registered.
         traces: names of the enabled traces.
         changes: (condition, attribute values) pairs: what is set while it runs, and when.
-        policy: what is done when it fails, as JSON data by kind: {"retry": the fields of `Retry`}.
+        policy: what is done when it fails, as `Policy.to_record` writes it.
     """
 
     guid: int

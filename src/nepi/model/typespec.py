@@ -60,6 +60,7 @@ class TypeSpec:
         samples_state: its class overrides `state`, so it is asked for it again and again.
         aliases: other names that it is registered under.
         check: finds the mistakes that only this type can know of, before anything is created.
+        replaceable: its `discover` can find another candidate when one has failed.
     """
 
     rtype: str
@@ -77,6 +78,7 @@ class TypeSpec:
     samples_state: bool = False
     aliases: tuple[str, ...] = ()
     check: Check | None = None
+    replaceable: bool = False
 
     def is_a(self, kind: str) -> bool:
         """Whether `kind` (an rtype or a qualified class name) is this type or one of its ancestors."""

@@ -113,6 +113,13 @@ def check_conditions(graph: Graph) -> None:
                 _check_watched(graph, one, condition)
 
 
+def check_policies(graph: Graph) -> None:
+    """Find resources that are to be replaced although their type finds no other candidate."""
+    for one in graph.new:
+        if "replace" in one.policy and graph.is_known(one.rtype) and not graph.specs[one.rtype].replaceable:
+            graph.mistake(one.guid, f"has the policy Replace, but a {one.rtype} has no other candidates to choose from: take it away")
+
+
 def _check_watched(graph: Graph, one: ResourceDescription, condition: Condition) -> None:
     match condition:
         case TraceMatched(guid=guid, trace=trace) if guid in graph.resources and trace not in graph.spec(guid).traces:

@@ -61,6 +61,7 @@ def plan(
     if not checked:
         checks.check_traces(graph)
     checks.check_conditions(graph)
+    checks.check_policies(graph)
     checks.check_applications(graph)
     needs = resolve_needs(graph)
     order = deployment_order(graph, needs)

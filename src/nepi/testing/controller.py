@@ -62,7 +62,7 @@ class VirtualController(ExperimentController):
         run = self._run
         if run is None or (run.runner.blocked_waits <= 0 and not run.runner.is_over):
             return False
-        return run.dispatcher.workers.outstanding <= self.clock.parked
+        return run.dispatcher.outstanding <= self.clock.parked
 
 
 @contextlib.contextmanager

@@ -58,10 +58,29 @@ class Scripted(ResourceManager):
 
 
 class Node(Scripted, rtype="dummy::Node"):
-    """A computer that does nothing."""
+    """A computer that does nothing, one of several candidates."""
 
     service = True
     role = "node"
+    replaceable = True
+    candidates = Attribute.string(help="The computers to choose from, separated by commas; endlessly many when not set.")
+    badCandidates = Attribute.string(help="Those on which deploying fails.")
+
+    def discover(self) -> None:
+        """Take the first candidate on which it has not failed."""
+        pool = _names(self.candidates) or [f"{self.name}.{len(self.excluded) + 1}"]
+        left = [name for name in pool if name not in self.excluded]
+        if not left:
+            raise ResourceError(f"no candidate is left: it has failed on {', '.join(self.excluded)}")
+        self.candidate = left[0]
+        self.set_discovered()
+
+    async def deploy(self) -> None:
+        """Find a candidate, take `deployTime`, then be READY."""
+        self.discover()
+        if self.candidate in _names(self.badCandidates):
+            raise ResourceError(f"{self.candidate} does not answer")
+        await super().deploy()
 
 
 class Link(Scripted, rtype="dummy::Link"):
@@ -130,3 +149,7 @@ class Application(Scripted, rtype="dummy::Application"):
         if running is not None:
             running.cancel()
             await asyncio.gather(running, return_exceptions=True)
+
+
+def _names(text: str | None) -> list[str]:
+    return [name.strip() for name in (text or "").split(",") if name.strip()]
