@@ -215,6 +215,10 @@ class CommandApplication(ResourceManager):
             await self._tear_down()
         self.set_released()
 
+    async def abandon(self) -> None:
+        """End the command if it runs; the host that it ran on is replaced."""
+        await self._end()
+
     @property
     def _released(self) -> bool:
         return self.state == ResourceState.RELEASED

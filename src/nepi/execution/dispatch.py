@@ -45,6 +45,8 @@ _ANNOUNCE: Final = {
 _ACTIONS: Final = {verb: action for action, verb in VERBS.items()}
 _LAST_VERBS: Final = frozenset({"stop", "release"})
 """What may be called on the threads of reserve: nothing that is stuck in a deployment may hold up giving back."""
+STUCK_AFTER_S: Final = 1.0
+"""Stops and releases that take longer than this, when all threads are taken, get more threads for those behind them."""
 FAIL, ABANDON = "fail", "abandon"
 
 Interference = Callable[[ResourceManager, str], Callable[[], Awaitable[None]] | None]
@@ -183,7 +185,7 @@ class Dispatcher:
     def __init__(self, managers: dict[int, ResourceManager], on_abort: Callable[[str, int | None], None]) -> None:
         self.managers = managers
         self.workers = Workers()
-        self.reserve = Workers(name="nepi-worker-reserve")
+        self.reserve = Workers(name="nepi-worker-reserve", stuck_after_s=STUCK_AFTER_S)
         self.interference: Interference | None = None
         self.change: Callable[[int], None] = lambda _number: None
         self.left_behind: dict[int, str] = {}
@@ -379,7 +381,7 @@ class Dispatcher:
     def _renew(self, manager: ResourceManager, exclude: bool) -> None:
         """Put a resource back to its beginning; what was made is abandoned when what is being done has come back."""
         self._reset(manager, ResourceState.NEW)
-        if exclude and manager.candidate:
+        if exclude and manager.candidate and manager.candidate not in manager.excluded:
             manager.excluded = (*manager.excluded, manager.candidate)
         self._order(manager, ABANDON)
 

@@ -35,11 +35,14 @@ class Workers:
     Args:
         limit: most threads at a time.
         name: prefix of the threads' names.
+        stuck_after_s: a call that takes longer no longer counts against the limit; None for never.
     """
 
-    def __init__(self, limit: int | None = None, name: str = "nepi-worker") -> None:
+    def __init__(self, limit: int | None = None, name: str = "nepi-worker", *, stuck_after_s: float | None = None) -> None:
         self._limit = limit or default_limit()
         self._name = name
+        self._stuck_after_s = stuck_after_s
+        self._since: dict[int, float] = {}
         self._calls: SimpleQueue[Callable[[], None] | None] = SimpleQueue()
         self._threads: list[threading.Thread] = []
         self._lock = threading.Lock()
@@ -124,10 +127,13 @@ class Workers:
             del call
 
     def _make(self, call: Callable[[], None]) -> None:
+        if self._stuck_after_s is not None:
+            self._since[threading.get_ident()] = monotonic()
         try:
             call()
         except BaseException as error:  # a callback of the user that says sys.exit(), say, ends itself only
             Logger("workers").error(f"{call!r} raised {error!r}")
+        self._since.pop(threading.get_ident(), None)
         next(self._made)  # one step of the interpreter: no increment is lost between threads
 
     def _make_here(self) -> None:
@@ -169,10 +175,17 @@ class Workers:
 
     def _grow(self) -> None:
         with self._lock:
-            more = min(len(self._threads), self._limit - len(self._threads), self._calls.qsize())
+            more = min(len(self._threads), self._limit + self._stuck() - len(self._threads), self._calls.qsize())
             for _ in range(more):
                 if not self._add_thread():
                     return
+
+    def _stuck(self) -> int:
+        """Return how many calls take so long that others shall not wait for them."""
+        if self._stuck_after_s is None:
+            return 0
+        latest = monotonic() - self._stuck_after_s
+        return sum(since < latest for since in list(self._since.values()))
 
 
 def _count_of(counter: itertools.count[int]) -> int:

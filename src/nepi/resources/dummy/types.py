@@ -68,8 +68,7 @@ class Node(Scripted, rtype="dummy::Node"):
 
     def discover(self) -> None:
         """Take the first candidate on which it has not failed."""
-        pool = _names(self.candidates) or [f"{self.name}.{len(self.excluded) + 1}"]
-        left = [name for name in pool if name not in self.excluded]
+        left = [name for name in _names(self.candidates) if name not in self.excluded]
         if not left:
             raise ResourceError(f"no candidate is left: it has failed on {', '.join(self.excluded)}")
         self.candidate = left[0]
@@ -77,7 +76,10 @@ class Node(Scripted, rtype="dummy::Node"):
 
     async def deploy(self) -> None:
         """Find a candidate, take `deployTime`, then be READY."""
-        self.discover()
+        if self.candidates:
+            self.discover()
+        else:
+            self.candidate = f"{self.name}.{len(self.excluded) + 1}"
         if self.candidate in _names(self.badCandidates):
             raise ResourceError(f"{self.candidate} does not answer")
         await super().deploy()
@@ -124,6 +126,10 @@ class Application(Scripted, rtype="dummy::Application"):
         """Interrupt it if it runs."""
         await self._cancel()
         await super().release()
+
+    async def abandon(self) -> None:
+        """Interrupt it if it runs; the node that it ran on is replaced."""
+        await self._cancel()
 
     async def _run(self) -> None:
         await asyncio.sleep(self.duration)
