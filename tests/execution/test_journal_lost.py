@@ -9,7 +9,7 @@ from nepi import ExperimentController, ExperimentError
 from nepi.engine import events as ev
 from nepi.execution.journal import batches
 from nepi.model.states import ResourceState
-from nepi.testing.faults import full_disk
+from nepi.testing import full_disk
 
 
 def test_a_disk_that_is_full_aborts_the_run_and_everything_is_released(tmp_path: Path) -> None:

@@ -12,7 +12,6 @@ import traceback
 import weakref
 from collections.abc import Callable, Iterable, Mapping
 from datetime import datetime
-from time import time
 from typing import TYPE_CHECKING, Any, ClassVar, Final, ParamSpec, TypeVar, overload
 
 from nepi.errors import BadConnectionError, UsageError
@@ -26,7 +25,7 @@ from nepi.model.states import ResourceAction, ResourceState, ResourceState2str
 from nepi.model.typespec import Check, Role
 from nepi.units import duration_s
 from nepi.util.redaction import without_secrets
-from nepi.util.timefuncs import tdiffsec, tnow
+from nepi.util.timefuncs import tdiffsec, tnow, wall_clock_s
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -286,7 +285,7 @@ class ResourceManager(Template):
         if self._current == ResourceState.RELEASED:
             return
         if state_time_attr in _INSTANTS:
-            self.__dict__[state_time_attr] = time()
+            self.__dict__[state_time_attr] = wall_clock_s()
         else:
             setattr(self, state_time_attr, tnow())
         self._current = state

@@ -26,7 +26,7 @@ class VirtualController(ExperimentController):
     """
 
     def __init__(self, exp_id: str = "test", *args: Any, patience_s: float = PATIENCE_S, **settings: Any) -> None:
-        super().__init__(exp_id, *args, loop_factory=lambda: VirtualLoop(self._may_jump, patience_s=patience_s), **settings)
+        super().__init__(exp_id, *args, loop_factory=lambda: VirtualLoop(lambda: may_jump(self), patience_s=patience_s), **settings)
 
     @property
     def clock(self) -> VirtualLoop:
@@ -58,11 +58,14 @@ class VirtualController(ExperimentController):
     def _workers(self) -> Workers:
         return self._running().dispatcher.workers
 
-    def _may_jump(self) -> bool:
-        run = self._run
-        if run is None or (run.runner.blocked_waits <= 0 and not run.runner.is_over):
-            return False
-        return run.dispatcher.outstanding <= self.clock.parked
+
+def may_jump(ec: ExperimentController) -> bool:
+    """Whether nothing of a controller can happen without time going on: its user is blocked in a wait, its threads wait for the clock."""
+    run = ec._run
+    if run is None or (run.runner.blocked_waits <= 0 and not run.runner.is_over):
+        return False
+    loop = run.runner.loop
+    return isinstance(loop, VirtualLoop) and run.dispatcher.outstanding <= loop.parked
 
 
 @contextlib.contextmanager

@@ -9,10 +9,13 @@ from typing import Any
 
 import pytest
 
+from nepi.execution.ec import ExperimentController
 from nepi.testing.controller import VirtualController, virtual_controller
+from nepi.testing.faults import Fault, FaultSchedule, Injection
 from nepi.testing.leaks import Leaks
 
 MakeController = Callable[..., VirtualController]
+Inject = Callable[..., Injection]
 
 
 @pytest.fixture
@@ -30,6 +33,19 @@ def new_controller(tmp_path: Path) -> Iterator[MakeController]:
 def ec(new_controller: MakeController) -> VirtualController:
     """A controller in virtual time, on the dummy backend."""
     return new_controller()
+
+
+@pytest.fixture
+def inject() -> Iterator[Inject]:
+    """Puts a schedule of faults (or faults) on a controller that has not deployed anything yet; what lasts ends with the test."""
+    with ExitStack() as stack:
+
+        def put(ec: ExperimentController, *faults: Fault | FaultSchedule) -> Injection:
+            single = tuple(one for one in faults if isinstance(one, Fault))
+            drawn = tuple(fault for one in faults if isinstance(one, FaultSchedule) for fault in one.faults)
+            return stack.enter_context(FaultSchedule(single + drawn).on(ec))
+
+        yield put
 
 
 @pytest.fixture

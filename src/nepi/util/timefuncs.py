@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from datetime import datetime, timedelta
 from functools import lru_cache
+from time import time
 from typing import Final
 
 from nepi.errors import BadValueError
@@ -16,9 +17,23 @@ _ABSOLUTE: Final = "%Y%m%d%H%M%S%f"
 _ABSOLUTE_DIGITS: Final = 20
 
 
+_shift_s = 0.0
+
+
+def wall_clock_s() -> float:
+    """Return the wall clock's time, seconds since the epoch. It may jump at any moment: durations are not measured by it."""
+    return time() + _shift_s
+
+
+def shift_wall_clock(seconds: float) -> None:
+    """Let this process see the wall clock so many seconds ahead of what it saw before, as if somebody had set it. For fault injection."""
+    global _shift_s
+    _shift_s += seconds
+
+
 def tnow() -> datetime:
     """Return the local time, now."""
-    return datetime.now()
+    return datetime.fromtimestamp(wall_clock_s())
 
 
 def tdiff(date1: datetime, date2: datetime) -> timedelta:

@@ -131,6 +131,13 @@ class Application(Scripted, rtype="dummy::Application"):
         """Interrupt it if it runs; the node that it ran on is replaced."""
         await self._cancel()
 
+    async def crash(self, reason: str) -> None:
+        """Fail while it runs, as when its process is killed; for fault injection."""
+        await self._cancel()
+        if self.state == ResourceState.STARTED:
+            self.explain_failure(reason)
+            self.fail()
+
     async def _run(self) -> None:
         await asyncio.sleep(self.duration)
         self._running = None
