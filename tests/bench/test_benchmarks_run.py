@@ -37,6 +37,13 @@ def test_reaction_measures_both_kinds_of_methods_and_the_limit(tmp_path: Path) -
 
 
 @pytest.mark.slow
+def test_replay_takes_a_line_for_each_event_or_many(tmp_path: Path) -> None:
+    table, figures = bench(tmp_path, "replay.py", "--events", "2000", "--batch", "7")
+    assert len(table) == 2
+    assert [(row["events"] >= 2000, row["lines"] < row["events"]) for row in figures["rows"]] == [(True, True)]
+
+
+@pytest.mark.slow
 @pytest.mark.netns
 def test_topology_compares_nepi_with_bare_netlink(tmp_path: Path) -> None:
     kind = "" if os.geteuid() == 0 else "-rootless"

@@ -44,9 +44,11 @@ def replay(
     """
     from nepi.engine.replay import replay as replay_lines
     from nepi.execution.journal import batches
+    from nepi.execution.quiet import collection_paused
 
     found = find_run(run)
-    result = replay_lines(batches(found.path / "journal.jsonl"), stop_on_abort=_stops_on_abort(found.path))
+    with collection_paused():
+        result = replay_lines(batches(found.path / "journal.jsonl"), stop_on_abort=_stops_on_abort(found.path))
     if json:
         print_json({"run": found.name, "batches": result.batches, "differences": result.differences})
     else:

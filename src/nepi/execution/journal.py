@@ -17,6 +17,7 @@ from nepi.errors import RunError
 
 FORMAT: Final = 1
 NAME: Final = "journal.jsonl"
+_decode = json.JSONDecoder().raw_decode  # much of a long replay is this: `loads` looks for white space, too
 _encode = json.JSONEncoder(separators=(",", ":"), ensure_ascii=False).encode
 
 
@@ -77,7 +78,9 @@ def read_journal(path: Path) -> Iterator[dict[str, Any]]:
             if not text.endswith("\n"):
                 return
             try:
-                line = json.loads(text)
+                line, end = _decode(text)
+                if end != len(text) - 1:
+                    raise ValueError("more than one value")
             except ValueError as error:
                 raise RunError(f"{path}, line {number}: damaged: {error}") from None
             if number == 1 and line.get("journal") != FORMAT:
