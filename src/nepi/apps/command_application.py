@@ -70,6 +70,8 @@ class CommandApplication(ResourceManager):
     process: Process | None = None
     exit: Exit | None = None
     words_offset: int = 0
+    output_offset: int = 0
+    """Where, in the trace stdout, begins what was written since the last start."""
     _starting: asyncio.Task[Process] | None = None
     _watching: asyncio.Task[None] | None = None
     _stopping: bool = False
@@ -153,6 +155,7 @@ class CommandApplication(ResourceManager):
         stderr = self.trace_path("stderr") if self.get("splitStderr") else None
         stdout = self.trace_path("stdout")
         stdout.parent.mkdir(parents=True, exist_ok=True)
+        self.output_offset = stdout.stat().st_size if stdout.exists() else 0
         self.words_offset = self.words_path.stat().st_size if self.words_path.exists() else 0
         first, is_open = self.stdin_file(), self.opens_stdin()
         process = await node.host.start(

@@ -73,7 +73,7 @@ class ToolApplication(CommandApplication, Generic[R]):
             return self._kept
         over = self.state in ENDED
         try:
-            result = self.read_result(self.trace_path("stdout").read_bytes())
+            result = self.read_result(self.trace_path("stdout").read_bytes()[self.output_offset :])
         except (OSError, TraceError) as error:
             self.error(f"no result: {error}")
             return None

@@ -17,6 +17,8 @@ from nepi.execution.ec import ExperimentController
 from nepi.execution.process_identity import ProcessIdentity
 from nepi.execution.resource import ResourceManager
 from nepi.execution.setting import set_now
+from nepi.model.conditions import Reached
+from nepi.model.states import ResourceState
 from nepi.testing.machine_faults import filled_disk, full_disk, jumped_clock, no_files
 
 Kind = Literal["kill", "drop", "agent", "fail", "stall", "cut", "journal", "disk", "files", "clock"]
@@ -34,7 +36,7 @@ class Fault:
 
     Attributes:
         kind: what.
-        at_s: seconds since the run began; fail and stall hit the first calls after that.
+        at_s: seconds since the run began; fail and stall hit the first calls after that, and what is not up yet is hit as soon as it is.
         target: the resource's name, where it is one that is hit.
         verb: for fail and stall: deploy, start, stop or release.
         for_s: how many seconds it lasts (cut, stall, journal, disk, files); None for ever.
@@ -166,6 +168,7 @@ class Injection:
 
     async def _hit(self, fault: Fault) -> Callable[[], Awaitable[None]] | None:
         """Let it go wrong; return what ends that."""
+        await self._until_it_is_up(fault)
         match fault.kind:
             case "kill":
                 await _kill(self.ec.resource(fault.target), "killed")
@@ -184,6 +187,17 @@ class Injection:
             case "clock":
                 self._enter(jumped_clock(fault.by_s))
         return None
+
+    async def _until_it_is_up(self, fault: Fault) -> None:
+        if fault.kind == "agent":
+            whom: tuple[int, ...] = tuple(self.ec.resources)
+        elif fault.kind in _OF_RESOURCES:
+            whom = (self.ec.resource(fault.target).guid,)
+        else:
+            return
+        result = await self.ec.until(Reached(whom, ResourceState.STARTED, count=1))
+        if not result:
+            raise UsageError(f"it was never up: {result.reason}")
 
     def _enter(self, fault: contextlib.AbstractContextManager[None]) -> Callable[[], Awaitable[None]]:
         own = contextlib.ExitStack()
@@ -230,6 +244,8 @@ async def _strike_verb(fault: Fault) -> None:
 
 
 async def _kill(manager: ResourceManager, reason: str) -> None:
+    if manager._current != ResourceState.STARTED:
+        raise UsageError(f"{manager.name} does not run")
     crash = getattr(manager, "crash", None)
     if crash is not None:
         await crash(reason)
