@@ -101,6 +101,7 @@ class Failing:
     def _replace(self, member: Member, failure: str) -> None:
         """Let a member, and whatever was deployed on it, go back to the beginning."""
         member.replaced += 1
+        member.doing = None  # it has come back, with the failure
         why = f"{failure}; replacement {member.replaced} of {member.profile.replacements}"
         label = self._engine.label(member.guid)
         waiting: list[Member] = []
