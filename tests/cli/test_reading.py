@@ -120,6 +120,41 @@ def test_why_says_what_a_resource_waits_for(script: Callable[[str], Path]) -> No
     assert nepi("why", "w", "third").status == 2
 
 
+def test_why_explains_attempts_replacements_deadlines_and_inherited_failures(script: Callable[[str], Path]) -> None:
+    path = script(
+        """
+        from nepi import Replace, Retry
+        with ExperimentController("w", backend="dummy", run_id="r") as ec:
+            ec.set_default_policy("continue")
+            node = ec.add("Node", name="node", failOn="deploy", failReason="no answer", failTimes=1)
+            ec.set_policy(node, Replace(2))
+            again = ec.add("Application", name="again", failOn="start", failReason="address in use")
+            ec.set_policy(again, Retry(5, 3200.0))
+            slow = ec.add("Application", name="slow", startTime="1h")
+            ec.set_deadlines(slow, start="2h")
+            lost = ec.add("Application", name="lost", failOn="deploy")
+            heir = ec.add("Application", name="heir")
+            heir.start_when(lost.started)
+            ec.deploy()
+            ec.wait_for(heir.failed & node.started)
+            ec.wait_for(ec.add("Application", duration="50ms").ended, deadline="200ms")
+            import os
+            os._exit(0)
+        """
+    )
+    assert nepi_process("run", path).status == 0
+    said = {name: nepi("why", "w", name).out for name in ("node", "again", "slow", "heir")}
+    assert said == {
+        "node": "node is STARTED and waits for nothing.\n",
+        "again": "again is READY; it waits 3200 s before its 2nd of 5 attempts, because its start failed: start failed: address in use.\n",
+        "slow": "slow is READY; its start is being carried out, for which it has 7200 s.\n",
+        "heir": "heir is FAILED: cannot start: lost is FAILED (deploy failed: as scripted) and did not get STARTED before.\n",
+    }
+    logged = nepi("logs", "w").out
+    assert "-> replace node: deploy failed (deploy failed: no answer); replacement 1 of 2" in logged
+    assert "-> go on   without heir: it is not critical" in logged
+
+
 def test_replay_finds_the_same_decisions_or_says_which_differ(run: Path) -> None:
     said = nepi("replay", "small")
     assert said.status == 0

@@ -45,7 +45,9 @@ def test_the_result_of_a_tool_is_that_of_its_last_start(controller: MakeControll
     assert ec.wait_started(ping, SOON)
     link.set(up=True)
     assert ec.wait_for(ping.finished, SOON)
-    assert (ping.result.transmitted, ping.result.received) == (2, 2)
+    assert ping.trace().count("ping statistics") > 1
+    assert ping.result.transmitted == 2
+    assert ping.result.received in (1, 2)  # the first may have been sent before the link was up
 
 
 def test_a_namespace_has_no_other_candidates(controller: MakeController) -> None:

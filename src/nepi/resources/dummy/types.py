@@ -58,7 +58,7 @@ class Scripted(ResourceManager):
 
 
 class Node(Scripted, rtype="dummy::Node"):
-    """A computer that does nothing, one of several candidates."""
+    """A computer that does nothing."""
 
     service = True
     role = "node"
