@@ -243,4 +243,6 @@ def test_changes_and_policies_of_a_program_are_in_the_record_of_its_run(tmp_path
         ec.run()
     loaded = ExperimentController.load(Path(ec.run_dir) / "experiment.json")
     assert loaded.describe().resources[0].changes == ((Reached((1,), ResourceState.STARTED), {"stopTime": 0.001}),)
-    assert loaded.describe().resources[0].policy == {"retry": {"attempts": 2, "delay_s": 1.0, "factor": 2.0}}
+    assert loaded.describe().resources[0].policy == {
+        "retry": {"attempts": 2, "delay_s": 1.0, "factor": 2.0, "jitter": 0.0, "longest_s": None, "runs": False, "seed": 0}
+    }

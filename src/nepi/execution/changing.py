@@ -99,7 +99,6 @@ class Changing(Part):
         self._check_condition(condition)
         foresee(manager, values)
         self._changes_said.append((manager, condition, values))
-        self._changes_said.append((manager, condition, values))
         with self._lock:
             if self._run is None:
                 self._changes.described.append((manager, condition, values))  # it takes effect with the first deploy

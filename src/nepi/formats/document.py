@@ -36,6 +36,11 @@ def _attempts(value: Any) -> Any:
     return {"attempts": value} if isinstance(value, str) else value
 
 
+def _times(value: Any) -> Any:
+    """Take a number for how many other candidates are tried."""
+    return {"times": value} if isinstance(value, str) else value
+
+
 Text = Annotated[str, Field(min_length=1)]
 Conditions = Annotated[list[Text], BeforeValidator(_listed, json_schema_input_type=Text | list[Text])]
 Names = Annotated[list[Text], BeforeValidator(_listed, json_schema_input_type=Text | list[Text])]
@@ -84,7 +89,11 @@ class Entry(BaseModel):
     conditions: list[ConditionOf] = Field(default_factory=list, description="The same, one by one, where the order among actions matters.")
     set: list[Change] = Field(default_factory=list, description="Attributes that are set while it runs, each at a condition.")
     retry: Annotated[Attributes | None, BeforeValidator(_attempts, json_schema_input_type=int | Attributes)] = Field(
-        None, description="How often and when a failed deploy or start is tried again: the number of attempts, or attempts, delay, factor."
+        None,
+        description="How often and when a failed deploy or start is tried again: the number of attempts, or attempts, delay, factor, ...",
+    )
+    replace: Annotated[Attributes | None, BeforeValidator(_times, json_schema_input_type=int | Attributes)] = Field(
+        None, description="How many other candidates are tried when one has failed for good; for types that can be replaced."
     )
 
 

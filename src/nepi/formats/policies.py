@@ -6,11 +6,11 @@ import dataclasses
 from collections.abc import Callable, Mapping
 from typing import Any, Final
 
-from nepi.engine.events import Retry
 from nepi.errors import BadValueError, did_you_mean
+from nepi.model.policies import Replace, Retry
 from nepi.units import duration_s, format_duration
 
-POLICIES: Final[dict[str, type[Any]]] = {"retry": Retry}
+POLICIES: Final[dict[str, type[Any]]] = {"retry": Retry, "replace": Replace}
 """By the key in files."""
 _SECONDS: Final = "_s"
 

@@ -61,7 +61,8 @@ def schema(specs: Iterable[TypeSpec]) -> dict[str, Any]:
         else:
             base["properties"][section]["additionalProperties"] = entry
     for definition in definitions.values():
-        definition.get("properties", {}).pop("retry", None)
+        for kind in POLICIES:
+            definition.get("properties", {}).pop(kind, None)
     attributes = {f"attributes of {name}": _attributes_of(of) for name, of in _by_name(types).items()}
     names = {f"names of {name}": {"enum": sorted({key for spec in of for key in _settable(spec)})} for name, of in _by_name(types).items()}
     used = {name: definitions[name] for name in ("Change", "ConditionOf")}
