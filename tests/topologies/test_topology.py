@@ -20,6 +20,17 @@ def test_a_topology_of_ones_own_names_its_links() -> None:
     assert [(one.name, one.attributes) for one in made.links] == [("a--s", {}), ("a--s--2", {"rate": "1Mbit"}), ("third", {})]
 
 
+@pytest.mark.parametrize("link", ["ab", ("a",), ("a", 7), ("a", "b", 5), ("a", "b", {}, {}), 3])
+def test_what_is_no_link_is_told(link: Any) -> None:
+    with pytest.raises(BadValueError, match="write two names, and its attributes if it has some, like"):
+        Topology.of(["a", "b"], [link])
+
+
+def test_what_is_no_name_is_told() -> None:
+    with pytest.raises(BadValueError, match="^node 7: a name is a text$"):
+        Topology.of([7], [])  # type: ignore[list-item]
+
+
 def test_links_and_nodes_are_found_by_name_and_unknown_ones_are_told_with_near_names() -> None:
     bell = Topology.dumbbell(1)
     assert bell.link("west", "east") == bell.link("east", "west") == bell.link("bottleneck")

@@ -80,13 +80,11 @@ class Topology(ReadyMade):
             if isinstance(link, TopologyLink):
                 made.append(link)
                 continue
-            if not 2 <= len(link) <= 3:
-                raise BadValueError(f"link {link!r}: write two names, and its attributes if it has some")
-            first, second, *attributes = link
+            first, second, attributes = _link_parts(link)
             count = counts[frozenset((first, second))] = counts.get(frozenset((first, second)), 0) + 1
             name = link_name(first, second, count)
-            made.append(TopologyLink(name, (first, second), "", checked_attributes(attributes[0] if attributes else {}, f"link {name!r}")))
-        return cls(tuple(one if isinstance(one, TopologyNode) else TopologyNode(one) for one in nodes), tuple(made), **more)
+            made.append(TopologyLink(name, (first, second), "", checked_attributes(attributes, f"link {name!r}")))
+        return cls(tuple(one if isinstance(one, TopologyNode) else TopologyNode(_name(one)) for one in nodes), tuple(made), **more)
 
     @classmethod
     def from_record(cls, record: Mapping[str, Any], folder: str | Path = ".") -> Self:
@@ -314,6 +312,25 @@ class Topology(ReadyMade):
     def mistakes(self) -> tuple[str, ...]:
         """Return what is wrong with it, one sentence each; `build` refuses a topology with mistakes."""
         return tuple(parts.mistakes_of(self.nodes, self.links, (*self.sources, *self.targets)))
+
+
+def _name(name: object) -> str:
+    if not isinstance(name, str) or not name:
+        raise BadValueError(f"node {name!r}: a name is a text")
+    return name
+
+
+def _link_parts(link: Any) -> tuple[str, str, Mapping[str, Any]]:
+    """Split what stands for a link: two names, and its attributes if it has some.
+
+    Raises:
+        BadValueError: it is something else.
+    """
+    parts = () if isinstance(link, str) or not isinstance(link, Iterable) else tuple(link)
+    attributes = parts[2] if len(parts) == 3 else {}
+    if not 2 <= len(parts) <= 3 or not all(isinstance(one, str) for one in parts[:2]) or not isinstance(attributes, Mapping):
+        raise BadValueError(f"link {link!r}: write two names, and its attributes if it has some, like ('a', 'b', {{'rate': '10Mbit'}})")
+    return parts[0], parts[1], attributes
 
 
 def checked_networks(networks: object) -> tuple[str, ...]:
