@@ -37,6 +37,17 @@ def test_a_script_is_drawn_up_to_its_first_deploy(tmp_path: Path, home: Path) ->
 
 
 @pytest.mark.netns
+def test_an_experiment_in_a_file_is_drawn_with_what_it_adds_to_its_topology(tmp_path: Path) -> None:
+    (tmp_path / "x.yaml").write_text(
+        "experiment: bell\nbackend: netns\n"
+        "topology: {dumbbell: {hosts: 1, bottleneck: {rate: 5Mbit}}}\n"
+        "nodes: [a]\nlinks: [{ends: [a, west]}]\n"
+    )
+    said = nepi("plot", "topology", tmp_path / "x.yaml", "-o", tmp_path / "x.svg")
+    assert (said.status, said.out, said.err) == (0, f"{tmp_path / 'x.svg'}: 5 nodes, 4 links\n", "")
+
+
+@pytest.mark.netns
 def test_what_a_script_builds_is_drawn_where_its_topology_says(tmp_path: Path) -> None:
     (tmp_path / "x.py").write_text(
         "from nepi import ExperimentController, Topology\n"

@@ -15,6 +15,8 @@ if TYPE_CHECKING:
 
 app = typer.Typer(help="Draw pictures.", no_args_is_help=True, rich_markup_mode=None)
 
+_EXPERIMENT: Final = re.compile(r"""^experiment\s*:|"experiment"\s*:|<experiment\b""", re.MULTILINE)
+_HEAD: Final = 65_536
 _OF_MININET: Final = re.compile(r"^\s*(?:from|import)\s+mininet\b", re.MULTILINE)
 
 
@@ -29,7 +31,7 @@ def topology(
         str,
         typer.Argument(
             metavar="FILE",
-            help="A script that describes an experiment, or a topology: GraphML, containerlab, Kathará, CORE, Mininet, JSON, YAML.",
+            help="An experiment (script, YAML, JSON), or a topology: GraphML, containerlab, Kathará, CORE, Mininet, JSON, YAML.",
         ),
     ],
     output: Annotated[
@@ -42,12 +44,12 @@ def topology(
 ) -> None:
     """Draw a topology: places as the file says them, or laid out.
 
-    A script runs up to its first deploy() or run(); nothing is made.
+    An experiment runs up to its first deploy() or run(); nothing is made.
     """
     from nepi.topologies.picture import draw
 
     path = Path(file)
-    drawn = _of_script(path, backend) if _is_script(path) else _of_file(path)
+    drawn = _of_experiment(path, backend) if _is_experiment(path) else _of_file(path)
     if output is None:
         output = Path(f"{path.resolve().name.partition('.')[0]}.svg")
     draw(drawn, output, labels=labels)
@@ -56,11 +58,16 @@ def topology(
     say(f"{output}: {len(drawn.nodes)} nodes, {len(drawn.links)} links")
 
 
-def _is_script(path: Path) -> bool:
-    """Whether a file describes an experiment, and no topology of Mininet's."""
-    if path.suffix != ".py" or not path.is_file():
+def _is_experiment(path: Path) -> bool:
+    """Whether a file describes an experiment: a script that is no topology of Mininet's, or a file with the key `experiment`."""
+    if not path.is_file():
         return False
-    return _OF_MININET.search(path.read_text(encoding="utf-8", errors="replace")) is None
+    if path.suffix == ".py":
+        return _OF_MININET.search(path.read_text(encoding="utf-8", errors="replace")) is None
+    if path.suffix in (".yaml", ".yml", ".json", ".xml"):
+        with path.open(encoding="utf-8", errors="replace") as file:
+            return _EXPERIMENT.search(file.read(_HEAD)) is not None
+    return False
 
 
 def _of_file(path: Path) -> Topology:
@@ -69,14 +76,14 @@ def _of_file(path: Path) -> Topology:
     return Topology.load(path)
 
 
-def _of_script(path: Path, backend: str) -> Topology:
-    """Return the topology of the experiment that a script would deploy first.
+def _of_experiment(path: Path, backend: str) -> Topology:
+    """Return the topology of the experiment that a script or a file would deploy first.
 
     Raises:
         typer.Exit: it has mistakes, or deploys nothing; that was said.
     """
     from nepi.cli.plan import run_to_plan
-    from nepi.cli.script import Script
+    from nepi.cli.program import program
     from nepi.execution.deployment import catalogue_of
     from nepi.execution.ec import ExperimentController
     from nepi.topologies.topology import Topology
@@ -97,7 +104,7 @@ def _of_script(path: Path, backend: str) -> Topology:
         traffic = {what: tuple(one.name for net in nets for one in getattr(net, what)) for what in ("sources", "targets")}
         found.append(Topology.of_experiment(ec.describe(), roles, positions=positions, geographic=geographic, **traffic))
 
-    status, _ = run_to_plan(Script(path), backend, take)
+    status, _ = run_to_plan(program(path, (), backend), backend, take)
     if not found:
         raise typer.Exit(status)
     return found[0]
