@@ -83,7 +83,7 @@ install_packages() {
 }
 
 # The environment is current when it was made here, from this pyproject.toml and with this compiled part.
-wanted_stamp() { printf '%s\n%s\n' "$(pwd -P)" "$(cat pyproject.toml src/nepi/hosts/wire/wire.c | cksum)"; }
+wanted_stamp() { printf '%s\n%s\n' "$(pwd -P)" "$(cat pyproject.toml src/nepi/hosts/wire/*.[ch] | cksum)"; }
 is_current() { [ "$(cat "$venv/nepi-$1.stamp" 2>/dev/null)" = "$stamp" ] && [ -x "$venv/bin/python" ]; }
 
 install_package() {

@@ -11,14 +11,13 @@ import pytest
 from nepi.hosts.wire import VERSION, compiled
 from nepi.hosts.wire.compiled import load
 
-SOURCE = Path(compiled.__file__).parent / "wire.c"
+SOURCES = sorted(Path(compiled.__file__).parent.glob("*.c"))
 COMPILER = shutil.which("cc") or shutil.which("gcc")
 needs_compiler = pytest.mark.skipif(COMPILER is None, reason="needs a C compiler")
 
 
-def build(source: str, folder: Path) -> None:
-    (folder / "wire.c").write_text(source)
-    argv = [str(COMPILER), "-O1", "-shared", "-fPIC", "-o", str(folder / "_wire.some-python.so"), str(folder / "wire.c")]
+def build(sources: list[Path], folder: Path) -> None:
+    argv = [str(COMPILER), "-O1", "-shared", "-fPIC", "-o", str(folder / "_wire.some-python.so"), *map(str, sources)]
     subprocess.run(argv, check=True)
 
 
@@ -33,13 +32,15 @@ def test_what_is_no_library_is_none(tmp_path: Path) -> None:
 
 @needs_compiler
 def test_one_of_other_sources_is_none(tmp_path: Path) -> None:
-    build(f"int wire_version(void) {{ return {VERSION + 1}; }}", tmp_path)
+    other = tmp_path / "other.c"
+    other.write_text(f"int wire_version(void) {{ return {VERSION + 1}; }}")
+    build([other], tmp_path)
     assert load(str(tmp_path)) is None
 
 
 @needs_compiler
 def test_one_that_was_built_from_these_sources_is_found(tmp_path: Path) -> None:
-    build(SOURCE.read_text(), tmp_path)
+    build(SOURCES, tmp_path)
     library = load(str(tmp_path))
     assert library is not None
     assert library.wire_version() == VERSION
@@ -47,7 +48,8 @@ def test_one_that_was_built_from_these_sources_is_found(tmp_path: Path) -> None:
 
 @needs_compiler
 def test_the_source_compiles_without_a_warning_and_without_python(tmp_path: Path) -> None:
-    assert "Python.h" not in [line.split()[-1] for line in SOURCE.read_text().splitlines() if line.startswith("#include")]
-    argv = [str(COMPILER), "-O2", "-Wall", "-Wextra", "-Werror", "-shared", "-fPIC", "-o", str(tmp_path / "x.so"), str(SOURCE)]
+    assert "Python.h" not in "".join(source.read_text() for source in SOURCES)
+    options = ["-O2", "-Wall", "-Wextra", "-Werror", "-shared", "-fPIC", "-fvisibility=hidden"]
+    argv = [str(COMPILER), *options, "-o", str(tmp_path / "x.so"), *map(str, SOURCES)]
     done = subprocess.run(argv, capture_output=True, text=True, check=False)
     assert (done.returncode, done.stderr) == (0, "")

@@ -8,59 +8,19 @@ from __future__ import annotations
 
 import itertools
 import os
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterator
 from typing import Any
 
 from . import namespaces, queues, requests
 from .netlink import NetlinkSocket
-from .plan import SendPlan
+from .places import DEFAULT_MTU, Batch, Interface, Place, Step, StepError, both_ends
 from .sysctls import Sysctls
 from .userspace import UserspaceLinks, far_end
-
-Step = dict[str, Any]
 
 FIRST_INDEX = 1001
 TRASH_GROUP = 0x4E455049
 TRASH_AT_ONCE = 25
 ETHERNET_HEADER = 14
-DEFAULT_MTU = 1500
-
-
-class StepError(Exception):
-    """A step that names something wrong; the message is for the user."""
-
-
-class Interface:
-    """One end of a link.
-
-    Attributes:
-        far: of a user-space link, the index of the interface that the wire process has behind this one; else 0.
-    """
-
-    __slots__ = ("far", "ifname", "index", "mtu", "peer", "place", "shape", "stages")
-
-    def __init__(self, ifname: str, index: int, place: str, mtu: int = DEFAULT_MTU) -> None:
-        self.ifname = ifname
-        self.index = index
-        self.place = place
-        self.mtu = mtu
-        self.far = 0
-        self.shape: queues.Shape | None = None
-        self.stages: queues.Stages | None = ()
-        self.peer: Interface | None = None
-
-
-class Place:
-    """A node (a namespace of its own) or a switch (a bridge in the shared namespace)."""
-
-    __slots__ = ("bridge", "fd", "interfaces", "name", "socket")
-
-    def __init__(self, name: str, fd: int, socket: NetlinkSocket, bridge: Interface | None = None) -> None:
-        self.name = name
-        self.fd = fd
-        self.socket = socket
-        self.bridge = bridge
-        self.interfaces: dict[str, Interface] = {}
 
 
 class Network:
@@ -74,12 +34,12 @@ class Network:
         self._indices = itertools.count(FIRST_INDEX)
         self._trash: list[Interface] = []
         self.userspace = UserspaceLinks(self._open_wire_namespace)
-        self._steps: dict[str, Callable[[Step, int, _Batch], dict[str, Any] | None]] = {
+        self._steps: dict[str, Callable[[Step, int, Batch], dict[str, Any] | None]] = {
             "node": self._node,
             "switch": self._switch,
             "veth": self._veth,
             "shape": self._shape,
-            "trace": self._trace,
+            "trace": lambda step, number, batch: self.userspace.trace(self._interface(step)[1], step, number, batch),
             "set": self._set,
             "address": self._address,
             "route": self._route,
@@ -104,7 +64,7 @@ class Network:
 
     def run(self, steps: list[Step], results: list[dict[str, Any]]) -> Iterator[None]:
         """Carry out `steps`, filling `results` (one for each; `error` in those that failed); yields to let others work."""
-        batch = _Batch(results)
+        batch = Batch(results)
         try:
             for number, step in enumerate(steps):
                 results.append({})
@@ -133,21 +93,6 @@ class Network:
             batch.take(self.userspace.send([one for one in batch.wire if "error" not in results[one[0]]]))
         finally:
             namespaces.setns(self._home_fd)
-
-    def link_counters(self) -> list[dict[str, Any]]:
-        """Return what became of the frames of each direction of each user-space link.
-
-        Raises:
-            OSError: the wire process does not answer.
-        """
-        ends = [one for place in self.places.values() for one in place.interfaces.values() if one.far]
-        return self.userspace.counters(ends)
-
-    def overloaded(self, far_ends: list[int]) -> list[dict[str, Any]]:
-        """Return the places and counters of those far ends that are still there."""
-        found = set(far_ends)
-        ends = [one for place in self.places.values() for one in place.interfaces.values() if one.far in found]
-        return self.userspace.counters(ends)
 
     def empty_trash(self) -> Iterator[None]:
         """Really delete the links that `delete_link` took down: together, because the kernel takes 25 ms for one alone."""
@@ -208,7 +153,7 @@ class Network:
 
     # -- steps
 
-    def _node(self, step: Step, number: int, batch: _Batch) -> dict[str, Any]:
+    def _node(self, step: Step, number: int, batch: Batch) -> dict[str, Any]:
         name = step["name"]
         self._new_place(name)
         namespaces.unshare(namespaces.CLONE_NEWNET)
@@ -241,7 +186,7 @@ class Network:
             namespaces.setns(self._home_fd)
         return fd, socket
 
-    def _switch(self, step: Step, number: int, batch: _Batch) -> dict[str, Any]:
+    def _switch(self, step: Step, number: int, batch: Batch) -> dict[str, Any]:
         name = step["name"]
         self._new_place(name)
         index = next(self._indices)
@@ -251,7 +196,7 @@ class Network:
         batch.plan.add(self._home, (self._home_fd,), requests.bridge(bridge.ifname, index), number)
         return {"ifname": bridge.ifname}
 
-    def _veth(self, step: Step, number: int, batch: _Batch) -> dict[str, Any]:
+    def _veth(self, step: Step, number: int, batch: Batch) -> dict[str, Any]:
         first, second = step["ends"]
         swapped = False
         if self._place(second["place"]).bridge is not None:
@@ -282,13 +227,13 @@ class Network:
         return {"ifnames": names}
 
     @staticmethod
-    def _add_inside(place: Place, interface: Interface, end: Step, number: int, batch: _Batch) -> None:
+    def _add_inside(place: Place, interface: Interface, end: Step, number: int, batch: Batch) -> None:
         for value in end.get("addresses", ()):
             batch.plan.add(place.socket, (place.fd,), requests.address(interface.index, value), number)
         for value, mac in end.get("neighbours", ()):
             batch.plan.add(place.socket, (place.fd,), requests.neighbour(interface.index, value, mac), number)
 
-    def _userspace_pair(self, ends: tuple[tuple[Place, Interface, Step], ...], number: int, batch: _Batch) -> None:
+    def _userspace_pair(self, ends: tuple[tuple[Place, Interface, Step], ...], number: int, batch: Batch) -> None:
         """Two veth pairs whose far ends the wire process has; each end sees of the other what it would see of a veth."""
         wire = self.userspace.wire()
         batch.undo[number] = lambda: self._throw_away(ends[0][1])
@@ -302,7 +247,7 @@ class Network:
             for ask in (namespaces.disable_all_offloads, namespaces.settle_carrier):
                 batch.afterwards.append((number, self._asking(place, interface, ask)))
         (_, one, first), (_, two, second) = ends
-        batch.wire.append((number, self.userspace.add(one.far, two.far, (first["seed"], second["seed"]))))
+        self.userspace.join(one, two, (first["seed"], second["seed"]), number, batch)
 
     def _throw_away(self, interface: Interface) -> None:
         """Forget a link and have it deleted when there is time."""
@@ -318,7 +263,7 @@ class Network:
             raise StepError(f"interface name {ifname!r}: 1 to 15 characters")
         if ifname in place.interfaces:
             raise StepError(f"{place.name!r} has an interface {ifname!r} already")
-        if self._trash and any(gone.ifname == ifname and gone.place == place.name for gone in _both_ends(self._trash)):
+        if self._trash and any(gone.ifname == ifname and gone.place == place.name for gone in both_ends(self._trash)):
             for _ in self.empty_trash():
                 pass
 
@@ -341,13 +286,13 @@ class Network:
             None if bridge is None else bridge.index,
         )
 
-    def _shape(self, step: Step, number: int, batch: _Batch) -> dict[str, Any]:
+    def _shape(self, step: Step, number: int, batch: Batch) -> dict[str, Any]:
         place, interface = self._interface(step)
         old = interface.shape
         base = queues.Shape() if step.get("replace", True) or old is None else old
         new = base._replace(**step["shape"]) if step["shape"] is not None else None
         if interface.far:
-            return self._shape_userspace(interface, new, number, batch)
+            return self.userspace.shape(interface, new, number, batch)
         wanted = queues.stages(new, interface.mtu + ETHERNET_HEADER)
         if not wanted:
             new = None
@@ -369,49 +314,24 @@ class Network:
         return {"shape": new._asdict() if new else None}
 
     @staticmethod
-    def _shape_userspace(interface: Interface, new: queues.Shape | None, number: int, batch: _Batch) -> dict[str, Any]:
-        if new == queues.Shape():
-            new = None
-        old, interface.shape = interface.shape, new
-
-        def undo() -> None:
-            interface.shape = old
-
-        batch.undo[number] = undo
-        shape = new._asdict() if new else None
-        batch.wire.append((number, {"do": "shape", "end": interface.far, "shape": shape}))
-        return {"shape": shape}
-
-    def _trace(self, step: Step, number: int, batch: _Batch) -> None:
-        place, interface = self._interface(step)
-        if not interface.far:
-            raise StepError(f"{place.name}:{interface.ifname} is no end of a user-space link: a delivery trace needs one")
-        batch.wire.append((number, {"do": "trace", "end": interface.far, "times_s": step["times_s"], "packet_bytes": step["packet_bytes"]}))
-
-    @staticmethod
     def _asking(place: Place, interface: Interface, ask: Callable[[int, str], None]) -> Callable[[], None]:
         kernel_name = interface.ifname if place.bridge is None else f"p{interface.index}"
         return lambda: ask(place.socket.fileno(), kernel_name)
 
-    def _set(self, step: Step, number: int, batch: _Batch) -> None:
+    def _set(self, step: Step, number: int, batch: Batch) -> None:
         place, interface = self._interface(step)
         request = requests.set_link(interface.index, up=step.get("up"), mtu=step.get("mtu"), mac=step.get("mac"))
         interface.mtu = step.get("mtu") or interface.mtu
         batch.plan.add(place.socket, (place.fd,), request, number)
         if interface.far and interface.peer is not None and step.get("up") is not None:
-            self._show_carrier(interface.peer, step["up"], number, batch)
+            self.userspace.show_carrier(interface.peer, step["up"], number, batch)
 
-    def _show_carrier(self, interface: Interface, up: bool, number: int, batch: _Batch) -> None:
-        """Let an end of a user-space link see whether the other one is up."""
-        wire = self.userspace.wire()
-        batch.plan.add(wire.socket, (wire.fd,), requests.set_link(interface.far, up=up), number)
-
-    def _address(self, step: Step, number: int, batch: _Batch) -> None:
+    def _address(self, step: Step, number: int, batch: Batch) -> None:
         place, interface = self._interface(step)
         request = requests.address(interface.index, step["address"], delete=step.get("delete", False))
         batch.plan.add(place.socket, (place.fd,), request, number)
 
-    def _route(self, step: Step, number: int, batch: _Batch) -> None:
+    def _route(self, step: Step, number: int, batch: Batch) -> None:
         place = self._place(step["place"])
         index = self._interface(step)[1].index if step.get("ifname") else None
         request = requests.route(
@@ -424,26 +344,26 @@ class Network:
         )
         batch.plan.add(place.socket, (place.fd,), request, number)
 
-    def _several_routes(self, step: Step, number: int, batch: _Batch) -> None:
+    def _several_routes(self, step: Step, number: int, batch: Batch) -> None:
         place = self._place(step["place"])
         for request in requests.routes(step["to"], step["via"], delete=step.get("delete", False)):
             batch.plan.add(place.socket, (place.fd,), request, number)
 
-    def _neighbours(self, step: Step, number: int, batch: _Batch) -> None:
+    def _neighbours(self, step: Step, number: int, batch: Batch) -> None:
         place, interface = self._interface(step)
         for value, mac in step["entries"]:
             request = requests.neighbour(interface.index, value, mac, delete=step.get("delete", False))
             batch.plan.add(place.socket, (place.fd,), request, number)
 
-    def _delete_link(self, step: Step, number: int, batch: _Batch) -> None:
+    def _delete_link(self, step: Step, number: int, batch: Batch) -> None:
         place, interface = self._interface(step)
         self._throw_away(interface)
         batch.plan.add(place.socket, (place.fd,), requests.set_link(interface.index, up=False), number)
         if interface.far and interface.peer is not None:
-            self._show_carrier(interface.peer, False, number, batch)
-            batch.wire.append((number, self.userspace.remove(interface.far, interface.peer.far)))
+            self.userspace.show_carrier(interface.peer, False, number, batch)
+            self.userspace.part(interface, interface.peer, number, batch)
 
-    def _close(self, step: Step, number: int, batch: _Batch) -> None:
+    def _close(self, step: Step, number: int, batch: Batch) -> None:
         place = self._place(step["name"])
         if (place.bridge is None) != (step["do"] == "close_node"):
             raise StepError(f"{place.name!r} is a {'node' if place.bridge is None else 'switch'}")
@@ -456,7 +376,7 @@ class Network:
             if interface.far and interface.peer is not None:
                 if place.bridge is not None:
                     self._trash.append(interface.peer)
-                batch.wire.append((number, self.userspace.remove(interface.far, interface.peer.far)))
+                self.userspace.part(interface, interface.peer, number, batch)
         self._trash = [gone for gone in self._trash if gone.place != place.name or place.bridge is not None]
         if place.bridge is not None:
             batch.plan.add(self._home, (self._home_fd,), requests.delete_link(place.bridge.index), number)
@@ -473,31 +393,6 @@ class Network:
         if self.places.pop(place.name, None) is not None and place.bridge is None:
             place.socket.close()
             os.close(place.fd)
-
-
-class _Batch:
-    """What one batch collects while its steps are read."""
-
-    def __init__(self, results: list[dict[str, Any]]) -> None:
-        self.plan = SendPlan()
-        self.results = results
-        self.undo: dict[int, Callable[[], None]] = {}
-        self.afterwards: list[tuple[int, Callable[[], None]]] = []
-        self.wire: list[tuple[int, Step]] = []
-
-    def take(self, failed: Iterable[tuple[int, OSError]]) -> None:
-        """Note failed steps: the first error of a step counts, and what it had entered is taken out again."""
-        for step, error in failed:
-            if "error" not in self.results[step]:
-                self.results[step] = {"error": error.strerror or str(error), "errno": error.errno or 0}
-                self.undo.pop(step, lambda: None)()
-
-
-def _both_ends(interfaces: list[Interface]) -> Iterator[Interface]:
-    for interface in interfaces:
-        yield interface
-        if interface.peer is not None:
-            yield interface.peer
 
 
 def prepare_namespace(socket: NetlinkSocket, sysctls: Sysctls, *, ipv6: bool = True) -> None:

@@ -14,7 +14,8 @@ from . import VERSION, namespaces
 from .child import CommandSpec, Surroundings
 from .listening import PortWatch
 from .loop import Loop
-from .network import Network, StepError
+from .network import Network
+from .places import StepError
 from .processes import Commands
 
 Message = dict[str, Any]
@@ -235,7 +236,7 @@ class Server:
     def _tell_overloaded(self, far_ends: list[int]) -> None:
         # Not at once: this may be heard while an answer is being waited for.
         def tell() -> None:
-            ends = self._network.overloaded(far_ends)
+            ends = self._network.userspace.counters(self._network.places.values(), far_ends)
             for client in list(self._clients):
                 if client.watching:
                     client.send({"event": "overloaded", "ends": ends})
@@ -246,7 +247,7 @@ class Server:
         self._network.userspace.wire().when_ready(self._replier(client, message))
 
     def _op_link_counters(self, client: Client, message: Message) -> None:
-        self._replier(client, message)({"ends": self._network.link_counters()})
+        self._replier(client, message)({"ends": self._network.userspace.counters(self._network.places.values())})
 
     def _op_go(self, client: Client, message: Message) -> None:
         self._commands.go(message["tags"], self._replier(client, message))

@@ -3,21 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
-from typing import Any, Protocol
+from typing import Any
 
-from . import requests
+from . import queues, requests
 from .netlink import NetlinkSocket
+from .places import Batch, Interface, Place, Step, StepError
 from .wire import Message, Wire
 
 FAR_MTU = 65_535
-
-
-class End(Protocol):
-    """One end of a user-space link, as `network.py` knows it."""
-
-    ifname: str
-    place: str
-    far: int
 
 
 class UserspaceLinks:
@@ -41,19 +34,48 @@ class UserspaceLinks:
             self._wire = Wire(*self._open_namespace())
         return self._wire
 
-    def add(self, first: int, second: int, seeds: tuple[int, int]) -> Message:
-        """Return the step that joins two far ends.
+    def join(self, one: Interface, two: Interface, seeds: tuple[int, int], number: int, batch: Batch) -> None:
+        """Let the frames of two ends go from one to the other.
 
         Args:
-            seeds: for what is left to chance, of the frames that arrive at the first one and at the second one.
+            seeds: for what is left to chance, of the frames that leave by the first one and by the second one.
         """
-        self.wire().far_ends.update((first, second))
-        return {"do": "add", "ends": [first, second], "seeds": list(seeds)}
+        self.wire().far_ends.update((one.far, two.far))
+        batch.wire.append((number, {"do": "add", "ends": [one.far, two.far], "seeds": list(seeds)}))
 
-    def remove(self, first: int, second: int) -> Message:
-        """Return the step that parts two far ends."""
-        self.wire().far_ends.difference_update((first, second))
-        return {"do": "remove", "ends": [first, second]}
+    def part(self, one: Interface, two: Interface, number: int, batch: Batch) -> None:
+        """Let no more frames go between two ends."""
+        self.wire().far_ends.difference_update((one.far, two.far))
+        batch.wire.append((number, {"do": "remove", "ends": [one.far, two.far]}))
+
+    def shape(self, end: Interface, new: queues.Shape | None, number: int, batch: Batch) -> dict[str, Any]:
+        """Change what is done to the frames that leave by an end; return the step's result."""
+        if new == queues.Shape():
+            new = None
+        old, end.shape = end.shape, new
+
+        def undo() -> None:
+            end.shape = old
+
+        batch.undo[number] = undo
+        shape = new._asdict() if new else None
+        batch.wire.append((number, {"do": "shape", "end": end.far, "shape": shape}))
+        return {"shape": shape}
+
+    def trace(self, end: Interface, step: Step, number: int, batch: Batch) -> None:
+        """Let the frames that leave by an end leave at given instants.
+
+        Raises:
+            StepError: it is no end of a user-space link.
+        """
+        if not end.far:
+            raise StepError(f"{end.place}:{end.ifname} is no end of a user-space link: a delivery trace needs one")
+        batch.wire.append((number, {"do": "trace", "end": end.far, "times_s": step["times_s"], "packet_bytes": step["packet_bytes"]}))
+
+    def show_carrier(self, end: Interface, up: bool, number: int, batch: Batch) -> None:
+        """Let an end see whether the other one is up."""
+        wire = self.wire()
+        batch.plan.add(wire.socket, (wire.fd,), requests.set_link(end.far, up=up), number)
 
     def send(self, steps: Sequence[tuple[int, Message]]) -> Iterable[tuple[int, OSError]]:
         """Have numbered steps carried out; return the numbers of those that failed, and why."""
@@ -70,12 +92,14 @@ class UserspaceLinks:
             if "error" in result
         ]
 
-    def counters(self, ends: Sequence[End]) -> list[dict[str, Any]]:
-        """Return what became of the frames that leave by these ends.
+    def counters(self, places: Iterable[Place], far_ends: Sequence[int] | None = None) -> list[dict[str, Any]]:
+        """Return what became of the frames that leave by these ends, those that are still there; by all ends, unless told.
 
         Raises:
             OSError: the wire process does not answer.
         """
+        all_ends = [one for place in places for one in place.interfaces.values() if one.far]
+        ends = all_ends if far_ends is None else [one for one in all_ends if one.far in far_ends]
         if not ends:
             return []
         (result,) = self.wire().ask([{"do": "counters", "ends": [end.far for end in ends]}])

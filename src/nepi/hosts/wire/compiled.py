@@ -1,4 +1,4 @@
-"""The compiled model and engine (`wire.c`), through ctypes, where they were built; the same interface as the Python ones."""
+"""The compiled model and engine (the C files), through ctypes, where they were built; the same interface as the Python ones."""
 
 from __future__ import annotations
 

@@ -1,7 +1,7 @@
 """What one direction of a link does to its frames: the model, without clock and without I/O.
 
 A frame that arrives is lost, doubled or corrupted by chance, waits for its turn, takes its time at the rate, and then the delay.
-`wire.c` is the same, step by step; a test compares each decision and each nanosecond of both.
+`direction.c` is the same, step by step; a test compares each decision and each nanosecond of both.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """Moves frames between interfaces as the model says: the interface of an engine, and the one in Python.
 
 What an engine costs for each frame decides how many it can move: here the model's methods are called with as little around them
-as can be. `wire.c` has the compiled one.
+as can be. `engine.c` is the compiled one.
 """
 
 from __future__ import annotations
