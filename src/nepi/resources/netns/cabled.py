@@ -33,8 +33,6 @@ class Cabled(NamespaceResource):
 
     async def _make_whole(self, cable: Cable) -> None:
         await cable.make(self.wanted(cable))
-        if self.is_in_userspace and self.run is not None:
-            self.run.wired.join(self)
         await cable.lay_routes()
 
     async def recable(self) -> None:
