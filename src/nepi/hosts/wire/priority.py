@@ -26,7 +26,8 @@ def be_punctual() -> str:
         os.sched_setscheduler(0, os.SCHED_FIFO | os.SCHED_RESET_ON_FORK, os.sched_param(REAL_TIME_PRIORITY))
     except OSError:
         number = SYS_SCHED_SETATTR.get(os.uname().machine)
-        attributes = _SCHED_ATTR.pack(_SCHED_ATTR.size, os.SCHED_OTHER, 0, 0, 0, SHORT_SLICE_NS, 0, 0)
+        nice = os.getpriority(os.PRIO_PROCESS, 0)
+        attributes = _SCHED_ATTR.pack(_SCHED_ATTR.size, os.SCHED_OTHER, 0, nice, 0, SHORT_SLICE_NS, 0, 0)
         if number is not None and libc.syscall(number, 0, attributes, 0) == 0:
             return "timers, short turns"
         return "timers"
