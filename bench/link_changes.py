@@ -1,8 +1,7 @@
 """Changes of links at run time: how long one takes to be in effect, and how late the steps of a timeline are.
 
-`link.set(delay=...)` returns when the link has the new value; the time of that is measured, for each implementation that this
-machine has (the
-kernel's without netem: `rate`). A timeline of steps every 10 ms is followed, and its trace `changes` says when each was in effect.
+`link.set(delay=...)` returns when the link has the new value; the time of that is measured, for each implementation that this machine
+has (the kernel's without netem: `rate`). A timeline of steps every 10 ms is followed; its trace `changes` says when each was in effect.
 
     python bench/link_changes.py [--changes 200] [--json FILE]
 """
