@@ -5,7 +5,7 @@ The routers' daemons (BIRD; `Frr` does as well, as root) are STARTED when they k
 
 from nepi import ExperimentController
 
-with ExperimentController("ospf-ring", backend="netns", routing="hosts") as ec:
+with ExperimentController("ospf-ring", backend="netns") as ec:
     routers = [ec.add("Node", name=f"r{number}") for number in range(5)]
     ring = [ec.add("Link", router, routers[(number + 1) % 5], delay="2ms") for number, router in enumerate(routers)]
     west, east = ec.add("Node", name="west"), ec.add("Node", name="east")

@@ -72,11 +72,9 @@ class RoutingDaemon(CommandApplication):
     async def start(self) -> None:
         """Write the configuration, let the kernel leave out routes by interfaces without a carrier, then start it."""
         node = self.peer(HostNode)
-        if self.ec.plan.routes.get(node.guid):
+        if any(":" not in route.via for route in self.ec.plan.routes.get(node.guid, ())):
             what = f"{node.name} has static routes from the plan, which go before those that {self.name} finds"
-            raise ResourceError(
-                f"{what}: set ExperimentController(..., routing='hosts'), or routing='none' of the node", resource=self.name
-            )
+            raise ResourceError(f"{what}: leave out routing='static' of the node", resource=self.name)
         host = node.host
         for name, text in self.files().items():
             await host.write_file(self.run_home / name, text.encode())

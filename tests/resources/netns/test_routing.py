@@ -5,15 +5,9 @@ from __future__ import annotations
 import pytest
 
 from nepi import ExperimentController, ExperimentError, Handle
-from tests.resources.netns.conftest import SOON, MakeController, reaches, sh, up
+from tests.resources.netns.conftest import SOON, reaches, sh, up
 
 pytestmark = pytest.mark.netns
-
-
-@pytest.fixture
-def ec(controller: MakeController) -> ExperimentController:
-    """An experiment whose routers get no routes from the plan."""
-    return controller(routing="hosts")
 
 
 def ring(ec: ExperimentController, kind: str) -> tuple[list[Handle], list[Handle]]:
@@ -78,8 +72,11 @@ def test_routers_on_one_switch_find_each_other(ec: ExperimentController) -> None
     assert reaches(ec, "host-r0", "host-r2")
 
 
-def test_a_daemon_beside_static_routes_says_what_to_do(controller: MakeController) -> None:
-    ec = controller()
-    ring(ec, "Bird")
-    with pytest.raises(ExperimentError, match=r"r\d has static routes from the plan, .*routing='hosts'"):
+def test_a_daemon_beside_static_routes_says_what_to_do(ec: ExperimentController) -> None:
+    a, b, c = (ec.add("Node", name=name, routing="static") for name in "abc")
+    ec.add("Link", a, b)
+    ec.add("Link", b, c)
+    for node in (a, b, c):
+        ec.add("Bird", node)
+    with pytest.raises(ExperimentError, match=r"has static routes from the plan, .*: leave out routing='static' of the node"):
         ec.run(deadline=SOON)
