@@ -100,3 +100,13 @@ def test_files_compares_forms(tmp_path: Path) -> None:
         ("save", "json"),
         ("load", "json"),
     ]
+
+
+@pytest.mark.slow
+@pytest.mark.netns
+def test_accuracy_measures_a_property_or_says_why_not(tmp_path: Path) -> None:
+    table, figures = bench(tmp_path, "accuracy.py", "--only", "duplicate", "--budget", "1s")
+    rows = figures["rows"]
+    assert len(table) == 1 + len(rows) > 1
+    assert {(row["case"], row["what"]) for row in rows} == {("duplicate=1%", "duplicate")}
+    assert all(row["measured"] or row["verdict"].startswith("cannot be had: ") for row in rows)

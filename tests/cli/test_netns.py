@@ -107,3 +107,13 @@ def test_a_plan_of_namespaces_shows_addresses_and_programs_and_makes_nothing(sho
     assert "\n  ping      target     10.0.0.2\n" in text
     assert "\n  netns    ping     Ping       yes\n" in text
     assert not home.exists()
+
+
+def test_an_interrupted_verification_gives_everything_back(short_ping: Path, home: Path) -> None:
+    with started("run", "--verify", short_ping) as running:
+        running.wait_for("verifying ab")
+        running.signal(signal.SIGINT)
+        status = running.end().status
+    assert status == 130
+    summary = json.loads((home / "pinged" / "r1" / "summary.json").read_text())
+    assert (summary["outcome"], summary["promises"], summary["not_released"]) == ("aborted", [], [])

@@ -13,6 +13,8 @@ FINE: Final = 0
 FAILED: Final = 1
 WRONG: Final = 2
 """Exit status for a wrong description or usage."""
+UNTRUE: Final = 3
+"""Exit status of a run that went well but whose links, verified, do not do what was asked of them."""
 
 
 def say(text: str = "") -> None:

@@ -210,8 +210,7 @@ class _Follower:
             self._out.put(Seen(now, state.name, [], 1, f"{self._name(guid)}: {self._reasons.get(guid, 'it says no reason')}"))
 
     def _name(self, guid: int) -> str:
-        manager = self._ec.get_resource(guid)
-        return manager.name if manager is not None else f"resource {guid}"
+        return self._ec.registry.name_of(guid)
 
 
 def told(seen: list[Seen | str]) -> list[str]:

@@ -66,10 +66,11 @@ class Names:
 
     def of(self, guid: int) -> str:
         """Return the name of a resource."""
+        from nepi.model.promises import unnamed
         from nepi.results.contents import resource_names
 
         if guid not in self._names and guid not in self._unknown:
             self._names = resource_names(self._run.path)
             if guid not in self._names:
                 self._unknown.add(guid)
-        return self._names.get(guid, f"#{guid}")
+        return self._names.get(guid) or unnamed(guid)

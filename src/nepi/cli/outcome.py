@@ -10,12 +10,14 @@ from typing import Any, Final
 
 from nepi.cli.console import note, print_table
 from nepi.errors import RunError, UsageError
+from nepi.model.promises import Promise
 from nepi.results.contents import read_record, size_bytes
 from nepi.units import format_size
 from nepi.units import size_bytes as parse_size
 
 FORMAT: Final = 1
 MOST_FIELDS: Final = 8
+MOST_PROMISES: Final = 40
 LARGE_TRACES: Final = "NEPI_LARGE_TRACES"
 LARGE_BY_DEFAULT: Final = "1GB"
 
@@ -46,6 +48,11 @@ class Outcome:
         """Whether it did what was described and gave everything back."""
         return bool(self.summary["outcome"] == "finished")
 
+    @property
+    def broken(self) -> list[dict[str, Any]]:
+        """The promises of links that were verified and not kept."""
+        return [row for row in self.summary.get("promises") or [] if row["kept"] is False]
+
     def to_record(self) -> dict[str, Any]:
         """Return it as plain data, for `--json`."""
         return {**self.summary, "run_dir": str(self.run_dir), "kept": self.kept, "traces_bytes": self.traces_bytes}
@@ -68,6 +75,7 @@ def show_outcome(one: Outcome) -> None:
     why = f": {summary['abort_reason']}" if summary["abort_reason"] else ""
     note(f"{one.name}: {summary['outcome']}, {count}{why}")
     _show_marks(summary.get("marks") or [])
+    _show_promises(summary.get("promises") or [])
     _show_measured(summary)
     _show_pairs("Failed", summary["failed"])
     _show_pairs("Left behind", summary["left_behind"])
@@ -84,6 +92,18 @@ def _show_marks(marks: list[dict[str, str]]) -> None:
         rows = [(mark["resource"], mark["what"]) for mark in marks]
         note()
         print_table(("resource", ""), rows, title="To be known of this run", file=sys.stderr)
+
+
+def _show_promises(promises: list[dict[str, Any]]) -> None:
+    if not promises:
+        return
+    shown = promises if len(promises) <= MOST_PROMISES else [row for row in promises if not row["kept"]]
+    note()
+    if shown:
+        columns = ("link", "direction", "what", "asked", "measured", "tolerance", "verdict")
+        print_table(columns, [Promise.from_record(row).to_row() for row in shown], title="Promises", file=sys.stderr)
+    if len(shown) < len(promises):
+        note(f"{len(promises) - len(shown)} promises of links were kept; all of them are in summary.json")
 
 
 def _show_measured(summary: dict[str, Any]) -> None:

@@ -68,8 +68,7 @@ class Progress:
 
     def name(self, guid: int) -> str:
         """Return the name of a resource."""
-        manager = self.ec.get_resource(guid)
-        return manager.name if manager is not None else f"resource {guid}"
+        return self.ec.registry.name_of(guid)
 
     def batch(self, now: float, events: list[ev.Event], decisions: list[ev.Instruction]) -> None:
         """See one batch."""

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Final, NamedTuple
 
 import typer
 
-from nepi.cli.console import FAILED, FINE, WRONG, complain, print_json, status_of
+from nepi.cli.console import FAILED, FINE, UNTRUE, WRONG, complain, print_json, status_of
 
 if TYPE_CHECKING:
     from nepi.cli.display import Display
@@ -45,6 +45,9 @@ def run(
     ] = None,
     keep: Annotated[bool, typer.Option("--keep", help="Leave everything up at the end; `nepi release` gives it back.")] = False,
     backend: Annotated[str, typer.Option(help="Backend of types without one, where a script names none; instead of that of a file.")] = "",
+    verify: Annotated[
+        bool, typer.Option("--verify", help="Measure each shaped link against what was asked of it, before anything starts.")
+    ] = False,
     json: Annotated[
         bool, typer.Option("--json", help="Write the summary as JSON to standard output; what the script prints goes to standard error.")
     ] = False,
@@ -54,19 +57,22 @@ def run(
     """Run an experiment and say what came of it.
 
     Ctrl-C once ends it and gives everything back in order; twice abandons it, and `nepi gc` gives it back later.
-    Exit status: 0 fine, 1 failed, aborted or left something behind, 2 wrong description or usage, 130 after Ctrl-C.
+    Exit status: 0 fine, 1 failed, aborted or left something behind, 2 wrong description or usage,
+    3 fine but with --verify a link does not do what was asked of it, 130 after Ctrl-C.
     """
     from nepi.cli.display import display_for
     from nepi.cli.interrupts import Interrupts
     from nepi.cli.outcome import large_traces_bytes, show_outcome
     from nepi.cli.program import program
+    from nepi.execution.invocation import Invocation
 
     large_traces_bytes()
     script = program(file, args or [], backend)
     display = display_for(quiet=quiet)
     interrupts = Interrupts(display.tell)
     with contextlib.redirect_stdout(sys.stderr) if json else contextlib.nullcontext():
-        status, outcomes, problems = _run(script, interrupts, display, keep=keep, backend=backend, full=full_traceback)
+        asked = Invocation(keep=keep, backend=backend, verify=verify, tell=None if quiet else display.tell)
+        status, outcomes, problems = _run(script, interrupts, display, asked, full=full_traceback)
         if not quiet:
             for one in outcomes:
                 show_outcome(one)
@@ -82,16 +88,15 @@ def run(
 
 
 def _run(
-    script: Program, interrupts: Interrupts, display: Display, *, keep: bool, backend: str, full: bool
+    script: Program, interrupts: Interrupts, display: Display, asked: Invocation, *, full: bool
 ) -> tuple[int, list[Outcome], list[Problem]]:
     """Run a script to its end and end what it has left running.
 
     Returns:
         The exit status, how each run ended, and what is to be complained about.
     """
-    from nepi.execution.invocation import Invocation, invoked
+    from nepi.execution.invocation import invoked
 
-    asked = Invocation(keep=keep, backend=backend)
     with _followed(asked, interrupts, display), interrupts.caught(), script.as_main(), invoked(asked):
         status, problems = _execute(script, full)
         ended = _end_all(asked)
@@ -103,6 +108,8 @@ def _run(
         return WRONG, [], [Problem(f"{script.path} deployed nothing: call run() or deploy() of an ExperimentController")]
     if status == FINE and (ended or not all(one.fine for one in outcomes)):
         status = FAILED
+    if status == FINE and asked.verify and any(one.broken for one in outcomes):
+        status = UNTRUE
     return status, outcomes, problems
 
 

@@ -71,10 +71,11 @@ def _engine_after(run: Path) -> Engine:
     from nepi.engine.codec import event_from
     from nepi.engine.core import Engine
     from nepi.execution.journal import batches
+    from nepi.model.promises import unnamed
     from nepi.results.contents import resource_names
 
     names = resource_names(run)
-    engine = Engine(stop_on_abort=_stops_on_abort(run), label=lambda guid: names.get(guid, f"#{guid}"))
+    engine = Engine(stop_on_abort=_stops_on_abort(run), label=lambda guid: names.get(guid) or unnamed(guid))
     for line in batches(run / "journal.jsonl"):
         for record in line["ev"]:
             engine.handle(event_from(record), now=line["t"])

@@ -1,7 +1,7 @@
 """The experiment controller: describe, deploy, control, wait, release. The vocabulary is the seed's; DESIGN §3 has the additions.
 
-Its parts: `describing` (before anything runs), `planning` (to deploy), `changing`, `waiting`, `ending`. What it is made of: `registry`
-(the resources), `run` (what exists from the first deploy on), `tasks`.
+Its parts: `describing` (before anything runs), `planning` (to deploy), `changing`, `waiting`, `verifying`, `ending`. What it is made of:
+`registry` (the resources), `run` (what exists from the first deploy on), `tasks`.
 """
 
 from __future__ import annotations
@@ -38,6 +38,7 @@ from nepi.execution.scheduler import Task
 from nepi.execution.sessions import Session
 from nepi.execution.speaking import Speaking
 from nepi.execution.tasks import Tasks, due_in_s, own_method
+from nepi.execution.verifying import Verifying
 from nepi.execution.waiting import Waiting
 from nepi.model.commands import Completed
 from nepi.model.conditions import Condition, members_of
@@ -60,7 +61,7 @@ __all__ = ["ECState", "ExperimentController", "FailureLevel", "FailureManager"]
 S = TypeVar("S", bound=Session)
 
 
-class ExperimentController(Planning, Policies, Changing, Speaking, Waiting, Ending, Describing, Building, Saving, Logger):
+class ExperimentController(Planning, Policies, Changing, Speaking, Waiting, Verifying, Ending, Describing, Building, Saving, Logger):
     """Controls one run of one experiment.
 
     Args:
@@ -71,6 +72,7 @@ class ExperimentController(Planning, Policies, Changing, Speaking, Waiting, Endi
         run_id: name of this run; by default the date and time, 20 digits.
         stop_on_abort: an abort also stops what is running.
         keep: leave everything up at the end.
+        verify: verify the shaped links of each deployment before anything of it starts.
         networks: where automatic addresses are taken from.
         routing: which nodes get static routes along the shortest ways, where they do not say it themselves: "static" all, "hosts"
             those on one network (routing daemons do the rest), "none" none.
@@ -92,6 +94,7 @@ class ExperimentController(Planning, Policies, Changing, Speaking, Waiting, Endi
         run_id: str | None = None,
         stop_on_abort: bool = False,
         keep: bool = False,
+        verify: bool = False,
         networks: Iterable[str] = NETWORKS,
         routing: str = "static",
         deadline: str | float | None = None,
@@ -112,6 +115,7 @@ class ExperimentController(Planning, Policies, Changing, Speaking, Waiting, Endi
         self.seed = secrets.randbits(32) if seed is None else seed
         self.observers: list[Observer] = []
         self.registry = Registry(self)
+        self._prepare_verifying(verify)
         self._networks = (networks,) if isinstance(networks, str) else tuple(networks)
         self._routing = checked_routing(routing)
         self._deadline_s = None if deadline is None else duration_s(deadline)

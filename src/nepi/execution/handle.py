@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any, Self
 
 from nepi.model.attributes import Reference
 from nepi.model.conditions import Condition, Exited, Reached, as_condition
+from nepi.model.promises import BUDGET, Verification
 from nepi.model.states import ResourceAction, ResourceState
 from nepi.model.traces import TraceAttr
 from nepi.units import duration_s
@@ -131,6 +132,10 @@ class Handle(Reference):
         """Write to the standard input of an application that runs; see `ExperimentController.send_stdin`."""
         self._ec.send_stdin(self.guid, data, eof=eof)
         return self
+
+    def verify(self, budget: str | float = BUDGET) -> Verification:
+        """Measure a link against what was asked of it; see `ExperimentController.verify`."""
+        return self._ec.verify(self.guid, budget=budget)
 
     def trace(self, name: str = "stdout", attr: str = TraceAttr.ALL, block: int = 512, offset: int = 0) -> Any:
         """Return what a trace holds so far; see `ResourceManager.trace`."""

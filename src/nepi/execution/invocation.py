@@ -25,6 +25,8 @@ class Invocation:
         began: called with each controller when its run folder exists and before anything is created.
         keep: leave everything up at the end.
         backend: used where the script names none, "" for none.
+        verify: verify the shaped links of each deployment before anything of it starts.
+        tell: called with lines on what takes long, from any thread; None when nobody wants them.
         controllers: every controller that was made, in order.
     """
 
@@ -33,6 +35,8 @@ class Invocation:
     began: Callable[[ExperimentController], None] | None = None
     keep: bool = False
     backend: str = ""
+    verify: bool = False
+    tell: Callable[[str], None] | None = None
     controllers: list[ExperimentController] = field(default_factory=list)
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import contextlib
 from abc import ABC, abstractmethod
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from typing import TYPE_CHECKING, Any, cast
 
 from nepi.execution.failure import ECState
@@ -31,6 +31,7 @@ class Part(ABC):
 
     backend: str
     keep: bool
+    verifies: bool
     registry: Registry
     _lock: RLock
     _ending: RLock
@@ -114,6 +115,10 @@ class Part(ABC):
     @abstractmethod
     def _ask_described_changes(self) -> None:
         """Tell the engine of the changes that were asked for before there was one."""
+
+    @abstractmethod
+    def _hold_starts(self, run: Run, deployed: list[int]) -> Callable[[], None]:
+        """Let starts wait until links have been verified; return what begins that."""
 
     @abstractmethod
     def _refuse_lost_changes(self) -> None:

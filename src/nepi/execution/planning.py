@@ -75,7 +75,10 @@ class Planning(Part):
             for guid in wanted:
                 self.registry.managers[guid].deployment_group = group
                 self._deployed[guid] = None
+            verify = self._hold_starts(run, wanted) if self.verifies and wanted else None
             run.runner.post(ev.DeployAsked(group, tuple(wanted), wait_all_ready, share))
+            if verify is not None:
+                run.runner.post(verify)
             self._ask_described_changes()
             return group
 

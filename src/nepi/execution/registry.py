@@ -10,6 +10,7 @@ from nepi.errors import BadConnectionError, BadValueError, UnknownResourceError,
 from nepi.execution.handle import Handle
 from nepi.execution.resource import ResourceManager
 from nepi.execution.rundir import checked_name
+from nepi.model.promises import FIRST_GATE, unnamed
 from nepi.util.guid import GuidGenerator
 
 if TYPE_CHECKING:
@@ -130,7 +131,9 @@ class Registry:
     def name_of(self, guid: int) -> str:
         """Return the name of a resource, also of one that is gone."""
         manager = self.managers.get(guid)
-        return manager.name if manager is not None else f"resource {guid}"
+        if manager is None:
+            return f"resource {guid}" if guid <= FIRST_GATE else unnamed(guid)
+        return manager.name
 
     def connect(self, guid1: Guid, guid2: Guid) -> None:
         """Connect two resources; either side may refuse, and then neither is connected.

@@ -87,6 +87,11 @@ class RunDir:
         return self.path / "environment.json"
 
     @property
+    def verification(self) -> Path:
+        """What was measured of links; it exists once one was verified."""
+        return self.path / "verification.jsonl"
+
+    @property
     def summary(self) -> Path:
         """How the run ended."""
         return self.path / "summary.json"

@@ -60,6 +60,7 @@ def summarize(ec: ExperimentController) -> dict[str, Any]:
         "results": {rm.name: result for rm in managers if (result := result_record(rm)) is not None},
         "measured": [dict(resource=rm.name, **row) for rm in managers for row in measured_rows(rm)],
         "marks": [{"resource": rm.name, "what": what} for rm in managers for what in marks(rm)],
+        "promises": [one.to_record() for one in ec.promises],
         "not_released": [rm.name for rm in managers if rm.state != ResourceState.RELEASED],
     }
 

@@ -346,6 +346,22 @@ class NamespaceSession:
             raise ResourceError(f"no node {node!r} in this run", resource=node, backend="netns")
         return NamespaceHost(self, node, owner=owner)
 
+    def port_host(self, place: str) -> NamespaceHost:
+        """Return what sees the interfaces of a node, or the ports of all switches, as a host: for what measures them."""
+        return NamespaceHost(self, place)
+
+    async def interface_index(self, place: str, ifname: str) -> int:
+        """Return the number of an interface, which is the same whatever its name: ports of switches have other names than in the plan.
+
+        Raises:
+            ResourceError: there is none.
+        """
+        places = (await self.connection.request("inventory"))["places"]
+        try:
+            return int(places[place]["interfaces"][ifname]["index"])
+        except KeyError:
+            raise ResourceError(f"no interface {place}:{ifname} in this run", resource=place, backend="netns") from None
+
     @property
     def ledger_trouble(self) -> list[str]:
         """What the ledger could not take after the event, a full disk for one; its rows may then tell of too much."""

@@ -62,6 +62,14 @@ class Network:
             raise StepError(f"{name!r} is a switch: commands run on nodes")
         return place.fd
 
+    def place_fd(self, name: str) -> int:
+        """Return the descriptor of the namespace that a node is, or that the ports of a switch are in.
+
+        Raises:
+            StepError: there is no such node or switch.
+        """
+        return self._place(name).fd
+
     def run(self, steps: list[Step], results: list[dict[str, Any]]) -> Iterator[None]:
         """Carry out `steps`, filling `results` (one for each; `error` in those that failed); yields to let others work."""
         batch = Batch(results)

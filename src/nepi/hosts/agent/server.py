@@ -199,7 +199,7 @@ class Server:
             failed: dict[int, Message] = {}
             for number, spec in enumerate(specs):
                 try:
-                    known.append(self._connect_wire(spec) if spec.wire else (spec, self._network.node_fd(spec.node), None))
+                    known.append(self._connect_wire(spec) if spec.wire else (spec, self._network.place_fd(spec.node), None))
                 except StepError as error:
                     failed[number] = {"errno": 0, "what": str(error)}
                 except OSError as error:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 from collections.abc import Awaitable
+from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -102,6 +103,10 @@ class Cable:
                     await self._change(wanted, before)
                 raise
             self.state = wanted
+
+    def unchanged(self) -> AbstractAsyncContextManager[None]:
+        """Return a context in which it stays as it is: who wants to change it waits."""
+        return self._changing
 
     async def _change(self, before: CableState, wanted: CableState) -> None:
         session = self._run.session

@@ -19,6 +19,7 @@ from nepi.resources.netns.link_checks import impossible, link_mistakes, value_mi
 from nepi.resources.netns.node import Node
 from nepi.resources.netns.switch import Switch
 from nepi.resources.netns.timeline import Changes, Deliveries, load
+from nepi.resources.netns.verified import VerifiedLink
 
 _READY = ResourceState.READY
 _TIMELINES = ("timeline", f"timeline{BACK}")
@@ -65,7 +66,7 @@ def changeable() -> dict[str, Attribute]:
     return {name: one for name, one in Link._attributes.items() if not one.flags & fixed}
 
 
-class Link(Impaired, rtype="netns::Link"):
+class Link(VerifiedLink, Impaired, rtype="netns::Link"):
     """A cable between two nodes, switches or interfaces, with a rate, a delay, loss and more, settable while it is up.
 
     The first end is the one that was connected first. `rate` counts Ethernet frames without preamble and checksum; frames that do not fit
