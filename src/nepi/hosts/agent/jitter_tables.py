@@ -2,7 +2,7 @@
 
 A table holds values of a distribution at equal steps of probability, in units of 1/8192 of the jitter: what one random number picks is
 added to the delay. Source: tc-netem(8); what "pareto" means there: shape 3, moved to the mean 0 and stretched by 4/3; "paretonormal" is a
-quarter normal and three quarters Pareto.
+quarter of the normal quantile and three quarters of the Pareto quantile of the same probability: the two are not independent.
 """
 
 from __future__ import annotations
@@ -14,7 +14,6 @@ from collections.abc import Callable
 SIZE = 4096
 SCALE = 8192
 _LARGEST = 32767
-_SIDE = 64
 
 
 def _uniform(chance: float) -> float:
@@ -29,23 +28,21 @@ def _normal(chance: float) -> float:
 
 def _pareto(chance: float) -> float:
     scaled: float = ((1 - chance) ** (-1 / 3) - 1.5) * 4 / 3
-    return scaled
+    return min(scaled, _LARGEST / SCALE)
 
 
-_QUANTILES: dict[str, Callable[[float], float]] = {"uniform": _uniform, "normal": _normal, "pareto": _pareto}
+def _paretonormal(chance: float) -> float:
+    return _normal(chance) / 4 + _pareto(chance) * 3 / 4
+
+
+_QUANTILES: dict[str, Callable[[float], float]] = {"uniform": _uniform, "normal": _normal, "pareto": _pareto, "paretonormal": _paretonormal}
 
 
 @functools.cache
 def jitter_table(distribution: str) -> tuple[int, ...]:
     """Return the table of "uniform", "normal", "pareto" or "paretonormal"."""
-    if distribution == "paretonormal":
-        # All sums of 64 x 64 quantiles of the two, which are independent.
-        steps = [(number + 0.5) / _SIDE for number in range(_SIDE)]
-        normal, pareto = [_normal(one) / 4 for one in steps], [_pareto(one) * 3 / 4 for one in steps]
-        values = sorted(one + other for one in normal for other in pareto)
-    else:
-        quantile = _QUANTILES[distribution]
-        values = [quantile((number + 0.5) / SIZE) for number in range(SIZE)]
+    quantile = _QUANTILES[distribution]
+    values = [quantile((number + 0.5) / SIZE) for number in range(SIZE)]
     return tuple([min(max(round(value * SCALE), -_LARGEST), _LARGEST) for value in values])
 
 
