@@ -20,7 +20,7 @@ from nepi.model.promises import Promise
 
 class Rope(ResourceManager, rtype="cli::Rope"):
     "A link that carries what the script says, of the 10 Mbit/s that were asked."
-    service, role, is_plugged, is_shaped = True, "node", True, True
+    service, role, is_plugged, is_shaped, is_changing = True, "node", True, True, False
     carries_bps = {carries}
 
     def verification_load(self, budget_s):

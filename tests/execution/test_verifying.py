@@ -29,6 +29,7 @@ class Rope(ResourceManager, rtype="v::Rope"):
     service = True
     role: ClassVar[Role] = "node"  # a part of the network that needs no ends
     is_plugged = True
+    is_changing = False
 
     holds = Attribute.boolean(True, help="Whether it keeps its promise.")
     shaped = Attribute.boolean(True, help="Whether it promises anything.")
@@ -112,8 +113,16 @@ def test_what_cannot_be_verified_is_refused(ec: VirtualController) -> None:
         rope.verify()
     up(ec)
     rope.manager.is_plugged = False  # type: ignore[attr-defined]
-    with pytest.raises(UsageError, match=r"verify: l \(v::Rope\) is not up|verify: l \(v::Rope\) is unplugged"):
+    with pytest.raises(UsageError, match=r"verify: l \(v::Rope\) is unplugged"):
         rope.verify()
+
+
+def test_a_link_that_changes_by_itself_is_left_out_and_refused_when_it_is_named(ec: VirtualController) -> None:
+    up(ec, "l", "m")
+    ec.resource("l").is_changing = True  # type: ignore[attr-defined]
+    assert [one.link for one in ec.verify()] == ["m"]
+    with pytest.raises(UsageError, match=r"verify: l \(v::Rope\) follows a timeline"):
+        ec.verify("l")
 
 
 def test_nothing_is_verified_while_an_application_runs(ec: VirtualController) -> None:
@@ -144,12 +153,14 @@ def test_applications_start_after_all_links_were_verified(new_controller: MakeCo
     assert (ec.now, [one.link for one in ec.promises]) == (21.0, ["l", "m"])
 
 
-def test_the_network_itself_does_not_wait(new_controller: MakeController) -> None:
+def test_a_link_itself_starts_when_it_was_verified_for_then_it_may_change_by_itself(new_controller: MakeController) -> None:
     ec = new_controller(verify=True)
     rope = ec.add("v::Rope", name="l")
     ec.deploy()
-    assert ec.wait_started(rope)
+    assert ec.wait_for(rope.ready)
     assert ec.now == 0.0
+    assert ec.wait_started(rope)
+    assert ec.now == 10.0
 
 
 def test_a_broken_promise_lets_the_run_go_on(new_controller: MakeController) -> None:

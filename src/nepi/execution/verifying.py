@@ -30,7 +30,7 @@ if TYPE_CHECKING:
     from nepi.execution.run import Run
 
 NETWORK: Final = frozenset({"node", "switch", "link", "interface", "address", "route"})
-"""Roles of what must be up before links can be verified, and may start before they are."""
+"""Roles of what must be up before links can be verified."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,6 +60,10 @@ class Verifiable(Protocol):
     @property
     def is_plugged(self) -> bool:
         """Whether anything passes it at present."""
+
+    @property
+    def is_changing(self) -> bool:
+        """Whether it changes by itself all the time, so that there is nothing to compare with."""
 
     def verification_load(self, budget_s: float) -> Load:
         """Return what its verification takes."""
@@ -121,11 +125,14 @@ class Verifying(Part):
             raise UsageError(f"{what} is not up (it is {ResourceState2str[manager.state]}); deploy it and wait until it is READY")
         if not manager.is_plugged:
             raise UsageError(f"{what} is unplugged (up=False), and nothing passes it; plug it in first")
+        if manager.is_changing:
+            raise UsageError(f"{what} follows a timeline, so that there is no one figure to compare with; verify it before it starts")
         return manager
 
     def _shaped(self, guids: Iterable[int]) -> list[Verifiable]:
         managers = [self.registry.managers[guid] for guid in guids]
-        return [one for one in managers if isinstance(one, Verifiable) and _is_up(one) and one.is_plugged and one.is_shaped]
+        able = [one for one in managers if isinstance(one, Verifiable) and _is_up(one)]
+        return [one for one in able if one.is_plugged and one.is_shaped and not one.is_changing]
 
     def _refuse_while_running(self) -> None:
         for manager in list(self.registry.managers.values()):
@@ -167,7 +174,7 @@ class Verifying(Part):
     # Before anything starts.
 
     def _hold_starts(self, run: Run, deployed: list[int]) -> Callable[[], None]:
-        """Let everything of a deployment that is no part of the network wait with its start until its links have been verified.
+        """Let everything of a deployment wait with its start until its links have been verified; they are READY, which is enough for that.
 
         Returns:
             What begins the verification; to be called on the loop when the deployment has been ordered.
@@ -176,8 +183,7 @@ class Verifying(Part):
         run.runner.post(ev.Joined(ev.Profile(critical=False), (gate,)))
         verified = Reached((gate,), ResourceState.READY, "at_least")
         for guid in deployed:
-            if self._role(guid) not in NETWORK:
-                run.runner.post(ev.ConditionAdded(guid, ResourceAction.START, verified))
+            run.runner.post(ev.ConditionAdded(guid, ResourceAction.START, verified))
         network = self._deployed_by_itself([guid for guid in deployed if self._role(guid) in NETWORK])
         tasks: set[asyncio.Task[None]] = set()
 

@@ -63,6 +63,15 @@ def test_a_sender_that_could_not_send_enough_breaks_no_promise() -> None:
     assert "could not send more" in rate.note
 
 
+def test_a_sender_that_was_held_up_breaks_no_promise() -> None:
+    asked = Asked(rate_bps=10e6)
+    measurement = plan_measurement((asked, Asked()), 5.0)
+    first, second = logs_of(measurement, (Asked(rate_bps=8e6), Asked()), 1)
+    held_up = first._replace(sent=[one._replace(stalled_ns=90_000_000) for one in first.sent])
+    path, flood = direction_figures(measurement, 0, (held_up, second), TOKEN, overtakers=True)
+    assert promises(PLACE, asked, path, flood)[0].kept is None
+
+
 @pytest.mark.parametrize("delay_ms", [1, 10, 100, 300])
 @pytest.mark.parametrize(("off_ms", "kept"), [(0.9, True), (-0.9, True), (1.1, False), (-1.1, False)])
 def test_a_delay_is_kept_within_a_millisecond(delay_ms: float, off_ms: float, kept: bool) -> None:

@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 import pytest
 
 from nepi import ExperimentController, Handle
 from nepi.apps.tcp_theory import cubic_throughput_bps
+from nepi.errors import UsageError
 from nepi.hosts.namespace import Shape
 from nepi.resources.netns.link import Link
-from tests.resources.netns.conftest import SOON, up
+from tests.resources.netns.conftest import SOON, MakeController, up
 
 pytestmark = pytest.mark.netns
 
@@ -69,3 +71,16 @@ def test_tcp_gets_what_theory_gives_it_at_one_per_cent_of_loss(ec: ExperimentCon
     ec.run(deadline=SOON)
     theory = cubic_throughput_bps(rtt_s=0.02, loss=0.01, mss_bytes=1448)
     assert 0.4 * theory < client.result.throughput_bps < 2 * theory
+
+
+def test_a_link_with_a_timeline_is_verified_before_it_begins(controller: MakeController, tmp_path: Path) -> None:
+    timeline = tmp_path / "rates.csv"
+    timeline.write_text("time,rate\n0,1Mbit\n3600,2Mbit\n")
+    ec = controller(verify=True)
+    _, _, link = two(ec, rate="4Mbit", timeline=str(timeline))
+    ec.deploy()
+    assert ec.wait_started(link, SOON)
+    assert [one.asked for one in ec.promises if one.what == "rate"] == [4e6, 4e6]
+    assert (link.get("rate"), not ec.promises.broken) == (1_000_000, True)
+    with pytest.raises(UsageError, match="follows a timeline"):
+        link.verify()

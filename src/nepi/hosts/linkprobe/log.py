@@ -21,6 +21,7 @@ class SentTrain(NamedTuple):
         refused: frames that were due and that the kernel did not take, because its queue was full.
         first_ns, last_ns: monotonic times of the first and the last frame.
         disturbed: numbers of frames whose sending took so long that their time is not true.
+        stalled_ns: the longest time in which a flood sent nothing although something was due.
     """
 
     size_bytes: int
@@ -29,6 +30,7 @@ class SentTrain(NamedTuple):
     first_ns: int
     last_ns: int
     disturbed: list[int]
+    stalled_ns: int = 0
 
 
 class Arrived:

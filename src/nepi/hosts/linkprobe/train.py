@@ -79,8 +79,8 @@ class Sender:
         send, now = Repeated(self._socket, bytes(maker.make(0, 0))).send, time.monotonic_ns
         end_ns = begin_ns + train.frames * train.gap_ns
         wait_until(begin_ns)
-        due = refused = sent = 0
-        at = now()
+        due = refused = sent = stalled_ns = 0
+        at = before = now()
         while at < end_ns:
             due = min((at - begin_ns) // train.gap_ns + 1, train.frames)
             while sent + refused < due:
@@ -91,7 +91,9 @@ class Sender:
                     refused = due - sent
             wait_until(begin_ns + due * train.gap_ns)
             at = now()
-        return SentTrain(train.size_bytes, sent, refused, begin_ns, at, [])
+            stalled_ns = max(stalled_ns, at - before - train.gap_ns)
+            before = at
+        return SentTrain(train.size_bytes, sent, refused, begin_ns, at, [], stalled_ns)
 
 
 def wait_until(due_ns: int) -> None:

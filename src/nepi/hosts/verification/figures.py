@@ -75,19 +75,19 @@ class FloodFigures:
 
     Attributes:
         offered_bps: what the sender offered, that which the kernel refused included.
+        stalled_s: the longest time in which it offered nothing although something was due.
         came_bps: at what rate frames came; None when fewer than three did.
         came: how many.
-        saturated: whether more was offered than came.
     """
 
     offered_bps: float
+    stalled_s: float
     came_bps: float | None
     came: int
-    saturated: bool
 
     def to_record(self) -> dict[str, Any]:
         """Return it as plain data."""
-        return {"offered_bps": self.offered_bps, "came_bps": self.came_bps, "came": self.came, "saturated": self.saturated}
+        return {"offered_bps": self.offered_bps, "stalled_s": self.stalled_s, "came_bps": self.came_bps, "came": self.came}
 
 
 def path_figures(sent: SentTrain, arrived: Arrived, token: int, count: int, *, overtakers: bool = True) -> PathFigures:
@@ -137,9 +137,7 @@ def flood_figures(sent: SentTrain, arrived: Arrived, token: int) -> FloodFigures
     times = sorted(at_ns for _, _, at_ns, _ in arrived.rows(token, sent.size_bytes))
     lasted_s = max(sent.last_ns - sent.first_ns, 1) / 1e9
     offered = (sent.sent + sent.refused) * sent.size_bytes * 8 / lasted_s
-    came = _rate_bps(times, sent.size_bytes)
-    saturated = sent.refused > 0 or (came is not None and offered > 1.03 * came)
-    return FloodFigures(offered, came, len(times), saturated)
+    return FloodFigures(offered, sent.stalled_ns / 1e9, _rate_bps(times, sent.size_bytes), len(times))
 
 
 def _rate_bps(times: Sequence[int], size_bytes: int) -> float | None:

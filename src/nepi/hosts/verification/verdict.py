@@ -16,6 +16,8 @@ from nepi.model.promises import Promise
 
 RATE_PART: Final = 0.03
 DELAY_S: Final = 1e-3
+LONGEST_STALL_S: Final = 0.05
+"""Of the sender of a flood; half of what a queue of usual length bridges."""
 DEVIATION_PART: Final = 0.10
 FEWEST_BURSTS: Final = 30
 MIXED: Final = "with both jitter and reorder it cannot be told which of them made a frame overtake others"
@@ -64,7 +66,7 @@ def _rate(place: Place, rate_bps: float, flood: FloodFigures | None) -> Promise:
         return place.unknown("rate", rate_bps, bounds, TOO_SLOW)
     if flood.came_bps is None:
         return place.promise("rate", rate_bps, 0.0, bounds, "nothing came")
-    if not flood.saturated and flood.came_bps < bounds[0]:
+    if flood.came_bps < bounds[0] and (flood.offered_bps < bounds[1] or flood.stalled_s > LONGEST_STALL_S):
         note = "the probe could not send more on this machine; try again when it does less"
         return place.unknown("rate", rate_bps, bounds, note, flood.came_bps)
     return place.promise("rate", rate_bps, flood.came_bps, bounds)

@@ -188,6 +188,11 @@ class Link(VerifiedLink, Impaired, rtype="netns::Link"):
         return any(isinstance(timeline, Deliveries) for timeline in self._timelines.values())
 
     @property
+    def is_changing(self) -> bool:
+        """Whether it follows a timeline at present."""
+        return bool(self._timelines) and self.state == ResourceState.STARTED
+
+    @property
     def is_in_userspace(self) -> bool:
         """Whether its frames are moved in user space."""
         return self.in_force == USERSPACE
