@@ -1,4 +1,4 @@
-"""Every shape turned into every other one, in the kernel; some of them are looked at, which must be as if they had been there all the time."""
+"""Every shape turned into every other one, in the kernel; some are looked at, and must be as if they had been there all the time."""
 
 from __future__ import annotations
 
