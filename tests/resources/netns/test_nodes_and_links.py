@@ -180,7 +180,7 @@ def test_what_the_kernel_cannot_do_is_a_mistake_of_the_plan(ec: ExperimentContro
 
     if probe()["features"]["netem"]:
         pytest.skip("needs netem to be missing")
-    two(ec, delay="20ms", loss="1%")
+    two(ec, delay="20ms", loss="1%", implementation="kernel")
     with pytest.raises(PlanError, match=r"'link'.*delay, loss cannot be had: this kernel has no netem"):
         ec.run()
 
