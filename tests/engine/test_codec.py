@@ -78,6 +78,7 @@ EVENTS: dict[type, st.SearchStrategy[Any]] = {
     ev.WatchDropped: st.builds(ev.WatchDropped, guid),
     ev.ReleaseAsked: st.builds(ev.ReleaseAsked, guids),
     ev.AbortAsked: st.builds(ev.AbortAsked, text),
+    ev.Resumed: st.lists(st.tuples(guid, text), max_size=3).map(lambda rows: ev.Resumed(*(tuple(zip(*rows, strict=True)) or ((), ())))),
     ev.Ticked: st.builds(ev.Ticked),
 }
 INSTRUCTIONS: dict[type, st.SearchStrategy[Any]] = {

@@ -80,6 +80,8 @@ class JournalText:
                 return _told("error", f"change {change} of {self._name(guid)}: {reason}")
             case ev.Renewed(guid=guid):
                 return _told("renewed", self._name(guid))
+            case ev.Resumed(lost=lost):
+                return _told("resumed", "by another controller" + (f"; lost: {self._names(lost)}" if lost else ""))
             case ev.AbortAsked(reason=reason):
                 return _told("asked", f"abort: {reason}")
             case ev.TraceSeen(guid=guid, trace=trace, pattern=pattern, matched=matched):

@@ -60,6 +60,8 @@ def event_record(event: ev.Event) -> list[Any]:
             return ["release_asked", _ranges(guids)]
         case ev.AbortAsked(reason=reason):
             return ["abort_asked", reason]
+        case ev.Resumed(lost=lost, reasons=reasons):
+            return ["resumed", [list(pair) for pair in zip(lost, reasons, strict=True)]]
         case ev.Ticked():
             return ["ticked"]
 
@@ -108,6 +110,7 @@ _READERS: dict[str, Callable[..., ev.Event]] = {
     "watch_dropped": ev.WatchDropped,
     "release_asked": lambda ranges: ev.ReleaseAsked(_guids(ranges)),
     "abort_asked": ev.AbortAsked,
+    "resumed": lambda pairs: ev.Resumed(tuple(int(guid) for guid, _ in pairs), tuple(str(reason) for _, reason in pairs)),
     "ticked": ev.Ticked,
 }
 """By the name of a record: what takes the rest of it. A dictionary, because a long journal has a million."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 from nepi.engine import events as ev
@@ -16,6 +16,7 @@ from nepi.engine.lifecycle import ORDERED
 from nepi.engine.members import Member
 from nepi.engine.outbox import Outbox
 from nepi.engine.releasing import Releasing
+from nepi.engine.resuming import order_again
 from nepi.engine.timers import Timers
 from nepi.errors import IllegalMoveError
 from nepi.model.states import ResourceAction, ResourceState
@@ -66,10 +67,12 @@ class Engine:
         """
         return self.handle_all((event,), now=now)
 
-    def handle_all(self, events: Iterable[ev.Event], *, now: float) -> list[ev.Instruction]:
+    def handle_all(self, events: Sequence[ev.Event], *, now: float) -> list[ev.Instruction]:
         """Take events that happened at one instant, in order; as `handle`, with one answer to all of them."""
         self.now = now
         self._turn += 1
+        if events and isinstance(events[0], ev.Resumed):
+            order_again(self, events[0])  # before anything that became due meanwhile: no deadline has passed while nobody was there
         due = self.timers.due_at
         if due is not None and due <= now:
             self.timers.run(now)
@@ -115,6 +118,7 @@ class Engine:
             ev.WatchDropped: self._watch_dropped,
             ev.ReleaseAsked: lambda event: self.releasing.asked(event.guids),
             ev.AbortAsked: lambda event: failing.abort(event.reason, None),
+            ev.Resumed: lambda _event: None,  # it was seen to before the time
             ev.Ticked: lambda _event: None,
         }
 

@@ -227,6 +227,19 @@ class AbortAsked:
 
 
 @dataclass(frozen=True, slots=True)
+class Resumed:
+    """Another controller has taken the run up: what was in flight is ordered again, and what it could not take hold of has failed.
+
+    Attributes:
+        lost: resources that could not be taken up.
+        reasons: why, one for each.
+    """
+
+    lost: Guids = ()
+    reasons: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
 class Ticked:
     """Time went on; only `now` matters."""
 
@@ -252,6 +265,7 @@ Event = (
     | WatchDropped
     | ReleaseAsked
     | AbortAsked
+    | Resumed
     | Ticked
 )
 

@@ -260,6 +260,11 @@ class Gates:
             self._watch_trace(*key)
         append_living(leaves, parent)
 
+    @property
+    def watched_traces(self) -> list[tuple[int, str, str]]:
+        """The (guid, trace, pattern) that are being looked out for."""
+        return list(self._trace_leaves)
+
     def trace_seen(self, key: tuple[int, str, str], matched: bool, now: float) -> None:
         """Settle the gates that wait for a trace."""
         for gate in self._trace_leaves.pop(key, []):

@@ -30,17 +30,19 @@ class Replay:
     irregular: list[str] = field(default_factory=list)
 
 
-def replay(lines: Iterable[dict[str, Any]], *, stop_on_abort: bool = False) -> Replay:
+def replay(lines: Iterable[dict[str, Any]], *, stop_on_abort: bool = False, engine: Engine | None = None) -> Replay:
     """Replay a journal's lines, header excluded.
 
     Args:
         lines: decoded lines with `n`, `t`, `ev` and `do`.
         stop_on_abort: the policy that the run had; it is in the journal's header.
+        engine: a fresh one to tell it to; by default one of its own.
 
     Raises:
         RunError: a line holds something that is no event.
     """
-    engine = Engine(stop_on_abort=stop_on_abort)
+    if engine is None:
+        engine = Engine(stop_on_abort=stop_on_abort)
     result = Replay(engine)
     for line in lines:
         events = [event_from(record) for record in line["ev"]]
