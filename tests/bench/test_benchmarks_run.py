@@ -110,3 +110,14 @@ def test_accuracy_measures_a_property_or_says_why_not(tmp_path: Path) -> None:
     assert len(table) == 1 + len(rows) > 1
     assert {(row["case"], row["what"]) for row in rows} == {("duplicate=1%", "duplicate")}
     assert all(row["measured"] or row["verdict"].startswith("cannot be had: ") for row in rows)
+
+
+@pytest.mark.slow
+@pytest.mark.netns
+def test_kill_kills_each_victim_and_finds_nothing_wrong(tmp_path: Path) -> None:
+    victims = ["controller", "agent", "supervisor"]
+    arguments = [argument for victim in victims for argument in ("--victim", victim)]
+    table, figures = bench(tmp_path, "kill.py", "--kills", "2", "--seed", "3", "--longest", "1.0", *arguments)
+    assert [row["victim"] for row in figures["rows"]] == [victim for victim in victims for _ in range(2)]
+    assert [row["wrong"] for row in figures["rows"]] == [[]] * 6
+    assert [line.split()[0] for line in table if " all " in line] == victims
