@@ -11,7 +11,7 @@ import shlex
 import signal
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
-from typing import Any, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar
 
 from nepi.apps.command_line import command_argv, environment
 from nepi.apps.expected_status import expected_statuses
@@ -24,11 +24,16 @@ from nepi.execution.trace import Trace
 from nepi.hosts.port import Exit, Process
 from nepi.hosts.roles import HostNode
 from nepi.model.experiment import ResourceDescription
-from nepi.model.states import ResourceAction, ResourceState, ResourceState2str
+from nepi.model.states import ENDED, ResourceAction, ResourceState, ResourceState2str
 from nepi.model.typespec import Check, Role
 from nepi.units import format_duration
 
+if TYPE_CHECKING:
+    from nepi.execution.ledger import Row
+
 STARTED = ResourceState.STARTED
+CLOCK_STEP_S = 0.5
+"""By so much the wall clock may have been set back since a start was ordered."""
 TEAR_DOWN_DEADLINE_S = 30.0
 
 
@@ -69,6 +74,7 @@ class CommandApplication(ResourceManager):
 
     process: Process | None = None
     exit: Exit | None = None
+    _found: Process | None = None
     words_offset: int = 0
     output_offset: int = 0
     """Where, in the trace stdout, begins what was written since the last start."""
@@ -151,7 +157,35 @@ class CommandApplication(ResourceManager):
         self.set_started()
         self._watching = asyncio.get_running_loop().create_task(self._watch(process))
 
+    async def adopt(self, rows: Sequence[Row]) -> None:
+        """Take hold of the command that an earlier controller started; a start that it died over goes on with it.
+
+        Raises:
+            ResourceError: it was started, and its host does not know of it.
+        """
+        node = self.peer(HostNode)
+        commands = node.host.processes_of(self.guid) if getattr(node, "host", None) is not None else []
+        process = commands[-1] if commands else None
+        in_flight = self.ec.action_in_flight(self.guid)
+        if in_flight == ResourceAction.START:
+            ordered = self.ec.ordered_time(self.guid)
+            is_new = process is not None and ordered is not None and process.started_at >= ordered.timestamp() - CLOCK_STEP_S
+            self._found = process if is_new else None
+            process = self._found
+        elif self.state == STARTED and process is None and in_flight is None and self.argv():
+            raise ResourceError(f"nothing is known of {self._command()} on {node.name}")
+        if process is not None:
+            self.process = process
+            self._starting = asyncio.get_running_loop().create_task(_itself(process))
+            if self.state == STARTED and in_flight is None:
+                self._watching = asyncio.get_running_loop().create_task(self._watch(process))
+        if self.state in ENDED and self.start_time is not None:
+            self.note_end()
+
     async def _execute(self, node: HostNode) -> Process:
+        found, self._found = self._found, None
+        if found is not None:
+            return found
         stderr = self.trace_path("stderr") if self.get("splitStderr") else None
         stdout = self.trace_path("stdout")
         stdout.parent.mkdir(parents=True, exist_ok=True)
@@ -166,6 +200,7 @@ class CommandApplication(ResourceManager):
             open_stdin=is_open,
             env=self.variables(),
             cwd=self.run_home,
+            owner=self.guid,
         )
         if is_open and first is not None:
             await process.write_stdin(await asyncio.to_thread(first.read_bytes))
@@ -269,3 +304,8 @@ class CommandApplication(ResourceManager):
 
     def _command(self) -> str:
         return f"command {shlex.join(self.argv())!r}"
+
+
+async def _itself(process: Process) -> Process:
+    """What stands for the start of a command that runs already."""
+    return process

@@ -92,12 +92,16 @@ def release(
 
 
 def give_back(run: Run) -> GivenBack:
-    """Give back everything in a run's ledger, and write down that this was done. The run must not be live."""
+    """Give back everything in a run's ledger, and write down that this was done. The run must not be live; nobody can attach meanwhile."""
+    from nepi.execution.attaching import LOOKERS_S
     from nepi.execution.ledger_kinds import collect
     from nepi.execution.rundir import RunDir
+    from nepi.execution.runlock import RunLock
 
     done = GivenBack(run)
+    lock = RunLock(run.path)
     try:
+        lock.acquire(LOOKERS_S)
         if (run.path / "ledger.sqlite").exists():
             collected = collect(run.path / "ledger.sqlite")
             done.released.update(row.kind for row in collected.released)
@@ -106,8 +110,11 @@ def give_back(run: Run) -> GivenBack:
         if state is not None:
             folder = RunDir(run.path)
             folder.write_status(**{**folder.read_status(), "state": state, "at": datetime.now().isoformat()})
+        (run.path / ".reserve").unlink(missing_ok=True)
     except (NepiError, OSError) as error:
         done.problem = str(error)
+    finally:
+        lock.release()
     return done
 
 

@@ -10,7 +10,7 @@ import typer
 from typer.core import TyperGroup
 
 import nepi
-from nepi.cli import collecting, doctor, enter, files, give_back, logs, plan, plot, ps, run, runs, trace, types, why
+from nepi.cli import attach, collecting, doctor, enter, files, give_back, logs, plan, plot, ps, run, runs, trace, types, why
 from nepi.cli.console import complain, say, status_of
 
 
@@ -61,6 +61,7 @@ def options(
 
 
 app.command()(run.run)
+app.command()(attach.attach)
 app.command()(plan.plan)
 app.add_typer(plot.app, name="plot")
 app.command()(files.init)

@@ -84,6 +84,8 @@ class Progress:
                     case ev.Joined(guids=guids):
                         self._states |= dict.fromkeys(guids, ResourceState.NEW)
                         self._counts[ResourceState.NEW] += len(guids)
+                    case ev.Resumed():
+                        self._take_over(now)
                     case ev.Failed(guid=guid, reason=reason) | ev.Explained(guid=guid, reason=reason):
                         self._reasons[guid] = reason
                         self._doing.pop(guid, None)
@@ -91,6 +93,17 @@ class Progress:
                         self._doing.pop(guid, None)
             for decision in decisions:
                 self._decided(decision)
+
+    def _take_over(self, now: float) -> None:
+        """The run was taken up from another controller, whose events nobody here has seen."""
+        self.began = time.monotonic() - now
+        for guid, member in self.ec.members.items():
+            state = ResourceState(member.state)
+            self._states[guid] = state
+            self._counts[state] += 1
+            manager = self.ec.get_resource(guid)
+            if state == ResourceState.STARTED and manager is not None and not manager.service:
+                self._running[guid] = member.entered[state] or now
 
     def _entered(self, now: float, entries: Iterable[tuple[int, ResourceState]]) -> None:
         states, counts, doing, running = self._states, self._counts, self._doing, self._running

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 _ADVICE: Final = {
     "kept": "nepi release",
-    "dead": "nepi gc",
+    "dead": "nepi attach, nepi gc",
     "lost": "nepi gc",
     "left behind": "nepi gc",
     "controller failed": "nepi gc",
@@ -28,9 +28,10 @@ def ps(
 ) -> None:
     """List runs that are live, kept or dead; with --all, all.
 
-    A run is dead when its controller is gone without having finished; `nepi gc` gives back what it left.
+    A run is dead when its controller is gone without having finished: `nepi attach` takes it up, `nepi gc` gives back what it left.
     """
-    from nepi.results.store import OPEN
+    from nepi.cli.attach import say_if_torn
+    from nepi.results.store import OPEN, RunState
 
     store = open_store()
     found = store.runs()
@@ -46,6 +47,9 @@ def ps(
         say(f"No run is live, kept or dead. `nepi ps --all` lists {len(found)} more in {store.home}.")
     else:
         say(f"There are no runs in {store.home}.")
+    for run in shown:
+        if run.state == RunState.DEAD:
+            say_if_torn(run.path)
     if shown and len(shown) < len(found):
         note(f"{len(found) - len(shown)} finished; `nepi ps --all` lists them too.")
 

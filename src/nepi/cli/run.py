@@ -6,7 +6,7 @@ import contextlib
 import sys
 from collections.abc import Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Final, NamedTuple
+from typing import TYPE_CHECKING, Annotated, Final, NamedTuple, NoReturn
 
 import typer
 
@@ -14,9 +14,9 @@ from nepi.cli.console import FAILED, FINE, UNTRUE, WRONG, complain, print_json, 
 
 if TYPE_CHECKING:
     from nepi.cli.display import Display
-    from nepi.cli.interrupts import Interrupts
     from nepi.cli.outcome import Outcome
     from nepi.cli.program import Program
+    from nepi.execution.interrupts import Interrupts
     from nepi.execution.invocation import Invocation
 
 
@@ -44,6 +44,9 @@ def run(
         list[str] | None, typer.Argument(metavar="ARGS", help="What the script finds in sys.argv; write them after --.")
     ] = None,
     keep: Annotated[bool, typer.Option("--keep", help="Leave everything up at the end; `nepi release` gives it back.")] = False,
+    lease: Annotated[
+        str, typer.Option(metavar="TIME", help='Should this die, give everything back unless somebody attaches within, such as "30m".')
+    ] = "",
     backend: Annotated[str, typer.Option(help="Backend of types without one, where a script names none; instead of that of a file.")] = "",
     verify: Annotated[
         bool, typer.Option("--verify", help="Measure each shaped link against what was asked of it, before anything starts.")
@@ -60,19 +63,26 @@ def run(
     Exit status: 0 fine, 1 failed, aborted or left something behind, 2 wrong description or usage,
     3 fine but with --verify a link does not do what was asked of it, 130 after Ctrl-C.
     """
-    from nepi.cli.display import display_for
-    from nepi.cli.interrupts import Interrupts
-    from nepi.cli.outcome import large_traces_bytes, show_outcome
     from nepi.cli.program import program
     from nepi.execution.invocation import Invocation
 
+    work = program(file, args or [], backend)
+    asked = Invocation(keep=keep, lease=lease or None, backend=backend, verify=verify)
+    bring_to_end(work, asked, json=json, quiet=quiet, full=full_traceback)
+
+
+def bring_to_end(work: Program, asked: Invocation, *, json: bool, quiet: bool, full: bool) -> NoReturn:
+    """Do some work with controllers, end what it has left running, say what came of it, and exit with the status of that."""
+    from nepi.cli.display import display_for
+    from nepi.cli.outcome import large_traces_bytes, show_outcome
+    from nepi.execution.interrupts import Interrupts
+
     large_traces_bytes()
-    script = program(file, args or [], backend)
     display = display_for(quiet=quiet)
     interrupts = Interrupts(display.tell)
     with contextlib.redirect_stdout(sys.stderr) if json else contextlib.nullcontext():
-        asked = Invocation(keep=keep, backend=backend, verify=verify, tell=None if quiet else display.tell)
-        status, outcomes, problems = _run(script, interrupts, display, asked, full=full_traceback)
+        asked.tell = None if quiet else display.tell
+        status, outcomes, problems = _run(work, asked, interrupts, display, full=full)
         if not quiet:
             for one in outcomes:
                 show_outcome(one)
@@ -88,7 +98,7 @@ def run(
 
 
 def _run(
-    script: Program, interrupts: Interrupts, display: Display, asked: Invocation, *, full: bool
+    script: Program, asked: Invocation, interrupts: Interrupts, display: Display, *, full: bool
 ) -> tuple[int, list[Outcome], list[Problem]]:
     """Run a script to its end and end what it has left running.
 

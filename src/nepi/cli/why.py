@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from nepi.engine.core import Engine
+    from nepi.results.store import Run
 
 MOST_DIFFERENCES = 20
 
@@ -27,6 +28,7 @@ def why(
     from nepi.results.contents import guid_named
 
     found = find_run(run)
+    _say_if_torn(found)
     guid = guid_named(found.path, resource)
     engine = _engine_after(found.path)
     if guid not in engine.members:
@@ -47,6 +49,7 @@ def replay(
     from nepi.execution.quiet import collection_paused
 
     found = find_run(run)
+    _say_if_torn(found)
     with collection_paused():
         result = replay_lines(batches(found.path / "journal.jsonl"), stop_on_abort=_stops_on_abort(found.path))
     if json:
@@ -58,6 +61,14 @@ def replay(
             complain(difference)
     if result.differences:
         raise typer.Exit(FAILED)
+
+
+def _say_if_torn(run: Run) -> None:
+    from nepi.cli.attach import say_if_torn
+    from nepi.results.store import RunState
+
+    if run.state != RunState.RUNNING:  # else it is being written this instant
+        say_if_torn(run.path)
 
 
 def _stops_on_abort(run: Path) -> bool:

@@ -12,7 +12,7 @@ from nepi.errors import DescriptionError
 from nepi.execution.part import Part
 from nepi.execution.registry import Guid, listed
 from nepi.execution.resource import ResourceManager, seed_condition, text_of
-from nepi.execution.setting import foresee, set_checked, set_now, takes_effect
+from nepi.execution.setting import change_record, foresee, set_checked, set_now, takes_effect
 from nepi.model.attributes import Flags, Reference
 from nepi.model.conditions import Condition, members_of, state_named
 
@@ -47,6 +47,11 @@ class Changes:
         written = tuple((name, _written(manager, name, value)) for name, value in values.items())
         run.runner.post(ev.SetAsked(self._count, manager.guid, condition, written))
 
+    def take_up(self, number: int, manager: ResourceManager, values: Values) -> None:
+        """Keep a change that an earlier controller has asked the engine for."""
+        self._count = max(self._count, number)
+        self.asked[number] = (manager, values)
+
     def carry_out(self, ec: ExperimentController, number: int) -> None:
         """Set what is due; on the loop's thread."""
         manager, values = self.asked.pop(number)
@@ -58,7 +63,7 @@ class Changes:
         what = f"setting {', '.join(values)} failed"
         try:
             async with asyncio.timeout(CHANGED_WITHIN_S):
-                await set_now(ec, manager, values)
+                await set_now(ec, manager, values, change=number)
         except TimeoutError:
             ec.tell(ev.SetFailed(number, manager.guid, f"{what}: it was not done within {CHANGED_WITHIN_S:g} s"))
         except Exception as error:
@@ -85,6 +90,8 @@ class Changing(Part):
             return
         for name, value in values.items():
             set_checked(self._controller, manager, name, value)
+        if self._run is not None and self.is_deployed(manager.guid):
+            self._run.runner.note(set=change_record(manager, values))
 
     def set_when(self, guid: Guid, condition: Condition, **values: Any) -> None:
         """Set attributes of a resource when a condition is met. If that becomes impossible, the resource fails, as one to be started does.

@@ -239,6 +239,11 @@ class Dispatcher:
         """Look at the state of a resource that somebody drives by hand; from any thread."""
         self._runner.post(functools.partial(self._sampler.add, manager))
 
+    def sample_if_needed(self, manager: ResourceManager) -> None:
+        """Look at the state of a resource whose class overrides it; on the loop's thread."""
+        if samples_state(type(manager)):
+            self._sampler.add(manager)
+
     def carry_out(self, instruction: ev.Instruction) -> None:
         """Do what one instruction says; on the loop's thread."""
         match instruction:

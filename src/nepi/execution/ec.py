@@ -19,19 +19,22 @@ from types import TracebackType
 from typing import TYPE_CHECKING, Any, Self, TypeVar
 
 from nepi.engine import events as ev
-from nepi.errors import UsageError
+from nepi.errors import BadValueError, UsageError
 from nepi.execution import invocation
+from nepi.execution.attaching import Attaching
 from nepi.execution.building import Building
 from nepi.execution.changing import Changes, Changing
 from nepi.execution.describing import Describing
 from nepi.execution.ending import Ending
 from nepi.execution.failure import ECState, FailureLevel, FailureManager, replaced
 from nepi.execution.handle import Handle
+from nepi.execution.interrupts import BlockInterrupts
 from nepi.execution.planning import Planning
 from nepi.execution.policies import Policies
 from nepi.execution.registry import Guid, Registry
 from nepi.execution.resource import ResourceManager
 from nepi.execution.run import Run
+from nepi.execution.run_record import RunRecord
 from nepi.execution.rundir import RunDir, checked_name, runs_home
 from nepi.execution.saving import Saving
 from nepi.execution.scheduler import Task
@@ -61,7 +64,9 @@ __all__ = ["ECState", "ExperimentController", "FailureLevel", "FailureManager"]
 S = TypeVar("S", bound=Session)
 
 
-class ExperimentController(Planning, Policies, Changing, Speaking, Waiting, Verifying, Ending, Describing, Building, Saving, Logger):
+class ExperimentController(
+    Planning, Policies, Changing, Speaking, Waiting, Verifying, Ending, Attaching, Describing, Building, Saving, Logger
+):
     """Controls one run of one experiment.
 
     Args:
@@ -73,6 +78,8 @@ class ExperimentController(Planning, Policies, Changing, Speaking, Waiting, Veri
         stop_on_abort: an abort also stops what is running.
         keep: leave everything up at the end.
         verify: verify the shaped links of each deployment before anything of it starts.
+        lease: should this program die, and nobody attach within this time ("30m"), everything is given back by itself. With `keep`, a
+            kept run is given back after it.
         networks: where automatic addresses are taken from.
         routing: which nodes get static routes along the shortest ways, where they do not say it themselves: "static" all, "hosts"
             those on one network (routing daemons do the rest), "none" none.
@@ -95,6 +102,7 @@ class ExperimentController(Planning, Policies, Changing, Speaking, Waiting, Veri
         stop_on_abort: bool = False,
         keep: bool = False,
         verify: bool = False,
+        lease: str | float | None = None,
         networks: Iterable[str] = NETWORKS,
         routing: str = "static",
         deadline: str | float | None = None,
@@ -111,6 +119,8 @@ class ExperimentController(Planning, Policies, Changing, Speaking, Waiting, Veri
         self.backend = backend or asked.backend
         self.keep = keep or asked.keep
         self.stop_on_abort = stop_on_abort
+        self.lease_s = _lease_s(lease if lease is not None else asked.lease)
+        self.lost: list[str] = []
         self.loop_factory = loop_factory
         self.seed = secrets.randbits(32) if seed is None else seed
         self.observers: list[Observer] = []
@@ -136,6 +146,8 @@ class ExperimentController(Planning, Policies, Changing, Speaking, Waiting, Veri
         self._tasks = Tasks()
         self._state = ECState.RUNNING
         self._abort_reason: str | None = None
+        self._taken_from: RunRecord | None = None
+        self._interrupts: BlockInterrupts | None = None
         asked.controllers.append(self)
         if asked.made is not None:
             asked.made(self)
@@ -201,6 +213,17 @@ class ExperimentController(Planning, Policies, Changing, Speaking, Waiting, Veri
     def left_behind(self) -> dict[int, str]:
         """What could not be given back, and why; `nepi gc` tries again."""
         return dict(self._run.dispatcher.left_behind) if self._run is not None else {}
+
+    @property
+    def trouble(self) -> list[str]:
+        """What went wrong on the way and changed nothing of the outcome: what a full disk could not take, for one."""
+        run = self._run
+        return [] if run is None else [*([run.runner.journal_lost] if run.runner.journal_lost else []), *run.trouble]
+
+    @property
+    def has_run(self) -> bool:
+        """Whether something was deployed, so that there is a run."""
+        return self._run is not None
 
     @property
     def plan(self) -> Plan:
@@ -374,8 +397,9 @@ class ExperimentController(Planning, Policies, Changing, Speaking, Waiting, Veri
                 return self._run
             self._refuse_when_over("deploy")
             asked = invocation.current()
-            self._run = Run(self, RunDir.create(self._base, self._exp_id, self._run_id))
+            self._run = Run.begin(self, RunDir.create(self._base, self._exp_id, self._run_id))
             self._keep_source(self._run.rundir)
+            self._run.supervise()
             atexit.register(self._exit_hook)
             if asked is not None and asked.began is not None:
                 asked.began(self)
@@ -429,16 +453,35 @@ class ExperimentController(Planning, Policies, Changing, Speaking, Waiting, Veri
         return shut_down
 
     def __enter__(self) -> Self:
+        self._interrupts = BlockInterrupts.of_this_program() if invocation.current() is None else None
+        if self._interrupts is not None:
+            self._interrupts.enter(self)
         return self
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
-        if error is None:
-            self.shutdown()
-        else:
-            self._end_because_of(error)
+        interrupts, self._interrupts = self._interrupts, None
+        try:
+            if error is None:
+                self.shutdown()
+            else:
+                self._end_because_of(error)
+        finally:
+            if interrupts is not None:
+                interrupts.leave(self)
+        if interrupts is not None and error is None:
+            interrupts.raise_pending()  # one that came while everything was given back
 
     async def __aenter__(self) -> Self:
         return self
 
     async def __aexit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
         await asyncio.to_thread(self.__exit__, kind, error, trace)
+
+
+def _lease_s(lease: str | float | None) -> float | None:
+    if lease is None:
+        return None
+    seconds = duration_s(lease)
+    if seconds <= 0:
+        raise BadValueError(f"lease {lease!r}: expected a time above 0, such as '30m'")
+    return seconds

@@ -12,6 +12,7 @@ from nepi.execution.part import Part
 from nepi.execution.waits import WaitResult
 from nepi.model.conditions import Condition, Reached
 from nepi.model.states import ResourceAction, ResourceState
+from nepi.units import duration_s
 from nepi.util.redaction import without_secrets
 
 
@@ -75,8 +76,30 @@ class Ending(Part):
         if self._run is not None and self._state != ECState.TERMINATED:
             self._run.runner.refuse_on_loop("run")
         self.deploy(quorum=quorum)
+        self._bring_to_end(self._deadline_s if deadline is None else duration_s(deadline))
+
+    def complete(self, deadline: str | float | None = None) -> None:
+        """Bring what is deployed to its end, as `run` does; for a run that was taken up with `attach`.
+
+        Args:
+            deadline: how long the wait may take; by default what is left of that of the `run` that began it.
+
+        Raises:
+            ExperimentError: as `run`.
+        """
+        runner = self._running().runner
+        runner.refuse_on_loop("complete")
+        deadline_s = None if deadline is None else duration_s(deadline)
+        if deadline_s is None and self._taken_from is not None and self._taken_from.run_deadline is not None:
+            deadline_s = max(self._taken_from.run_deadline - runner.now, 0.0)
+        self._bring_to_end(deadline_s)
+
+    def _bring_to_end(self, deadline_s: float | None) -> None:
+        if deadline_s is not None:
+            runner = self._running().runner
+            runner.note(run_until=runner.now + deadline_s)
         try:
-            result = self._wait(self._done(), self._deadline_s if deadline is None else deadline)
+            result = self._wait(self._done(), deadline_s)
             if result:
                 self._stop_services()
             elif not self._controller.abort:

@@ -24,6 +24,7 @@ class Invocation:
         planned: called instead of deploying; what it raises (`PlanOnly`) ends the script.
         began: called with each controller when its run folder exists and before anything is created.
         keep: leave everything up at the end.
+        lease: how long a run whose controller died waits for another one, None for ever.
         backend: used where the script names none, "" for none.
         verify: verify the shaped links of each deployment before anything of it starts.
         tell: called with lines on what takes long, from any thread; None when nobody wants them.
@@ -34,6 +35,7 @@ class Invocation:
     planned: Callable[[ExperimentController], None] | None = None
     began: Callable[[ExperimentController], None] | None = None
     keep: bool = False
+    lease: str | None = None
     backend: str = ""
     verify: bool = False
     tell: Callable[[str], None] | None = None

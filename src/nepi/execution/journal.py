@@ -5,11 +5,13 @@ The format is documented in docs/reference/journal.md. "Written" means that writ
 
 from __future__ import annotations
 
+import contextlib
+import errno
 import json
 import os
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, Final, Self
 
 from nepi.engine.codec import event_record, instruction_record
 from nepi.engine.events import Event, Instruction
@@ -18,6 +20,8 @@ from nepi.errors import RunError
 FORMAT: Final = 1
 NAME: Final = "journal.jsonl"
 _decode = json.JSONDecoder().raw_decode  # much of a long replay is this: `loads` looks for white space, too
+FULL: Final = (errno.ENOSPC, errno.EDQUOT)
+_BLOCK: Final = 65_536
 _encode = json.JSONEncoder(separators=(",", ":"), ensure_ascii=False).encode
 
 
@@ -27,13 +31,36 @@ class Journal:
     Args:
         path: the file; it must not exist yet.
         header: facts about the run for the first line.
+        make_room: called when the disk is full; returns whether it is worth trying again.
     """
 
-    def __init__(self, path: Path, header: dict[str, Any]) -> None:
-        self.path = path
-        self._fd = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_APPEND | os.O_CLOEXEC, 0o644)
-        self._count = 0
+    def __init__(self, path: Path, header: dict[str, Any], make_room: Callable[[], bool] = lambda: False) -> None:
+        self._open(path, os.O_CREAT | os.O_EXCL, make_room)
         self._write({"journal": FORMAT, **header})
+
+    def _open(self, path: Path, flags: int, make_room: Callable[[], bool]) -> None:
+        self.path = path
+        self._fd = os.open(path, os.O_WRONLY | os.O_APPEND | os.O_CLOEXEC | flags, 0o644)
+        self._size = os.fstat(self._fd).st_size
+        self._count = 0
+        self._make_room = make_room
+
+    @classmethod
+    def reopen(cls, path: Path, count: int, make_room: Callable[[], bool] = lambda: False) -> Self:
+        """Go on with the journal of a controller that is gone, after its `count` batches; a torn last line is cut off.
+
+        Raises:
+            RunError: it cannot be written.
+        """
+        journal = cls.__new__(cls)
+        try:
+            journal._open(path, 0, make_room)
+            journal._size -= torn_bytes(path)
+            os.ftruncate(journal._fd, journal._size)
+        except OSError as error:
+            raise RunError(f"cannot go on with the journal {path}: {error.strerror}") from error
+        journal._count = count
+        return journal
 
     def write(self, now: float, events: list[Event], decisions: list[Instruction]) -> None:
         """Append one batch.
@@ -51,16 +78,59 @@ class Journal:
             }
         )
 
+    def note(self, now: float, facts: dict[str, Any]) -> None:
+        """Append what the engine need not know and somebody who attaches must.
+
+        Raises:
+            OSError: it could not be written whole.
+        """
+        self._write({"t": now, "note": facts})
+
     def close(self) -> None:
-        """Close the file; harmless when it is closed."""
+        """Let the disk have everything, and close the file; harmless when it is closed."""
         if self._fd >= 0:
+            with contextlib.suppress(OSError):  # /dev/full, and file systems that cannot
+                os.fdatasync(self._fd)
             os.close(self._fd)
             self._fd = -1
 
     def _write(self, line: dict[str, Any]) -> None:
-        data = memoryview((_encode(line) + "\n").encode("utf-8", "backslashreplace"))
-        while data:
-            data = data[os.write(self._fd, data) :]
+        data = (_encode(line) + "\n").encode("utf-8", "backslashreplace")
+        try:
+            self._append(data)
+        except OSError as error:
+            if error.errno not in FULL or not self._make_room():
+                raise
+            self._append(data)
+
+    def _append(self, data: bytes) -> None:
+        left = memoryview(data)
+        try:
+            while left:
+                left = left[os.write(self._fd, left) :]
+        except OSError:
+            with contextlib.suppress(OSError):
+                os.ftruncate(self._fd, self._size)  # or the next line would begin in the middle of this one
+            raise
+        self._size += len(data)
+
+
+def torn_bytes(path: Path) -> int:
+    """Return how many bytes a journal has after its last whole line: 0, unless its writer was killed while it wrote.
+
+    Raises:
+        OSError: it cannot be read.
+    """
+    with path.open("rb") as file:
+        size = position = file.seek(0, os.SEEK_END)
+        while position > 0:
+            step = min(_BLOCK, position)
+            position -= step
+            file.seek(position)
+            end = file.read(step).rfind(b"\n")
+            if end >= 0:
+                return size - (position + end + 1)
+        return size
 
 
 def read_journal(path: Path) -> Iterator[dict[str, Any]]:

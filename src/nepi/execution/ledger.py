@@ -10,7 +10,7 @@ import os
 import sqlite3
 import threading
 import time
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from types import TracebackType
@@ -21,6 +21,7 @@ from nepi.execution.process_identity import boot_id
 
 State = Literal["intended", "made", "left"]
 FORMAT = 1
+_FULL = (sqlite3.SQLITE_FULL, sqlite3.SQLITE_IOERR_WRITE)
 
 _SCHEMA = """
 CREATE TABLE IF NOT EXISTS things (
@@ -79,12 +80,17 @@ class Ledger:
     with `durable=True`, which is for things that do (remote directories, leases). Any thread may call, one at a time;
     other processes may read at any moment.
 
+    Args:
+        path: the file.
+        make_room: called when the disk is full; returns whether it is worth trying again.
+
     Raises:
         RunError: the file cannot be read or written, or is of a later format.
     """
 
-    def __init__(self, path: Path | str) -> None:
+    def __init__(self, path: Path | str, make_room: Callable[[], bool] = lambda: False) -> None:
         self.path = Path(path)
+        self._make_room = make_room
         self._lock = threading.Lock()
         self._database: sqlite3.Connection | None = None
         self._durable = False
@@ -95,20 +101,18 @@ class Ledger:
         values = [(thing.kind, thing.owner, json.dumps(thing.identity), "intended", boot, now) for thing in things]
         if not values:
             return []
-        with self._lock, _Errors(self.path):
-            database = self._open(durable)
-            database.execute("BEGIN IMMEDIATE")
-            try:
-                (last,) = database.execute("SELECT coalesce(max(seq), 0) FROM sqlite_sequence WHERE name = 'things'").fetchone()
-                ids = range(last + 1, last + 1 + len(values))
-                database.executemany(
-                    "INSERT INTO things (id, kind, owner, identity, state, boot_id, created_at) VALUES (?, ?, ?, ?, ?, ?, ?)",
-                    [(number, *value) for number, value in zip(ids, values, strict=True)],
-                )
-                database.execute("COMMIT")
-            except BaseException:
-                database.execute("ROLLBACK")
-                raise
+        ids = range(0)
+
+        def insert(database: sqlite3.Connection) -> None:
+            nonlocal ids
+            (last,) = database.execute("SELECT coalesce(max(seq), 0) FROM sqlite_sequence WHERE name = 'things'").fetchone()
+            ids = range(last + 1, last + 1 + len(values))
+            database.executemany(
+                "INSERT INTO things (id, kind, owner, identity, state, boot_id, created_at) VALUES (?, ?, ?, ?, ?, ?, ?)",
+                [(number, *value) for number, value in zip(ids, values, strict=True)],
+            )
+
+        self._transact(insert, durable)
         return list(ids)
 
     def made(self, ids: Sequence[int], identities: Sequence[dict[str, Any] | None] | None = None, *, durable: bool = False) -> None:
@@ -156,17 +160,29 @@ class Ledger:
         self.close()
 
     def _change(self, statement: str, values: Sequence[tuple[Any, ...]], durable: bool) -> None:
-        if not values:
-            return
+        if values:
+            self._transact(lambda database: database.executemany(statement, values), durable)
+
+    def _transact(self, work: Callable[[sqlite3.Connection], object], durable: bool) -> None:
+        """Do something as a whole or not at all. When the disk is full, room is made once."""
         with self._lock, _Errors(self.path):
-            database = self._open(durable)
-            database.execute("BEGIN IMMEDIATE")
             try:
-                database.executemany(statement, values)
-                database.execute("COMMIT")
-            except BaseException:
+                self._once(work, durable)
+            except sqlite3.OperationalError as error:
+                if error.sqlite_errorcode not in _FULL or not self._make_room():
+                    raise
+                self._once(work, durable)
+
+    def _once(self, work: Callable[[sqlite3.Connection], object], durable: bool) -> None:
+        database = self._open(durable)
+        database.execute("BEGIN IMMEDIATE")
+        try:
+            work(database)
+            database.execute("COMMIT")
+        except BaseException:
+            if database.in_transaction:  # a full disk has rolled it back already
                 database.execute("ROLLBACK")
-                raise
+            raise
 
     def _open(self, durable: bool) -> sqlite3.Connection:
         if self._database is None:

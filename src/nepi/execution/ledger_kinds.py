@@ -64,6 +64,12 @@ def release_process(row: Row) -> bool:
     return identity is None or identity.kill(KILL_DEADLINE_S)
 
 
+def release_supervisor(row: Row) -> bool:
+    """Kill the supervisor of a run, unless that is who gives everything back: it is about to end."""
+    identity = _process(row)
+    return identity is None or identity.pid == os.getpid() or identity.kill(KILL_DEADLINE_S)
+
+
 def holder_is_alive(row: Row) -> bool:
     """Whether the process (an agent) that holds a namespace or a link runs."""
     holder = ProcessIdentity.from_json(row.identity.get("agent") or {})
@@ -91,6 +97,7 @@ BUILT_IN: dict[str, LedgerKind] = {
     "process": LedgerKind(process_is_alive, release_process, rank=20),
     "link": LedgerKind(holder_is_alive, release_held, rank=30),
     "netns": LedgerKind(holder_is_alive, release_held, rank=40),
+    "supervisor": LedgerKind(process_is_alive, release_supervisor, rank=90),
     "file": LedgerKind(file_exists, release_file, rank=60, survives_reboot=True),
 }
 

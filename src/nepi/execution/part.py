@@ -24,6 +24,8 @@ if TYPE_CHECKING:
     from nepi.execution.net import Net
     from nepi.execution.resource import ResourceManager
     from nepi.execution.run import Run
+    from nepi.execution.run_record import RunRecord
+    from nepi.execution.tasks import Tasks
 
 
 class Part(ABC):
@@ -55,6 +57,8 @@ class Part(ABC):
     _changes_said: list[tuple[ResourceManager, Condition, Mapping[str, Any]]]
     _state: ECState
     _abort_reason: str | None
+    _taken_from: RunRecord | None
+    _tasks: Tasks
 
     @property
     def _controller(self) -> ExperimentController:

@@ -67,6 +67,7 @@ class Planning(Part):
             except BaseException:
                 self._warm.close()
                 raise
+            self._begin_changes(run)
             self._tell_plan(run)
             if group is None:
                 self._groups += 1
@@ -79,8 +80,14 @@ class Planning(Part):
             run.runner.post(ev.DeployAsked(group, tuple(wanted), wait_all_ready, share))
             if verify is not None:
                 run.runner.post(verify)
-            self._ask_described_changes()
             return group
+
+    def _begin_changes(self, run: Run) -> None:
+        """Let changes that were described wait for their conditions; they are in the journal before the description is written."""
+        if self._changes.described:
+            self._ask_described_changes()
+            if not run.runner.on_loop:
+                run.runner.call(_nothing())
 
     def _deployable(self, guids: Any) -> list[int]:
         """Return those of `guids` (all by default) that are not deployed yet.
@@ -167,3 +174,7 @@ class Planning(Part):
     def planned_values(self, guid: int) -> Mapping[str, Any]:
         """Return the attribute values that the plan resolved for a resource."""
         return self._plan.values.get(guid, {})
+
+
+async def _nothing() -> None:
+    """Let the loop do what it was asked before."""

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import contextlib
+import errno
 import json
 import os
 import re
 import secrets
+import shutil
 from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,6 +18,7 @@ from nepi.errors import BadValueError, RunError
 
 FORMAT: Final = 1
 STATUS: Final = "run.json"
+RESERVE_BYTES: Final = 1 << 20
 _NAME = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.:@+-]{0,127}")
 
 
@@ -96,6 +100,44 @@ class RunDir:
         """How the run ended."""
         return self.path / "summary.json"
 
+    @property
+    def reserve(self) -> Path:
+        """Room on the disk that is given up when it is full, so that the end of the run can still be written down."""
+        return self.path / ".reserve"
+
+    def set_room_aside(self) -> None:
+        """Make the reserve; where the file system cannot, there is none.
+
+        Raises:
+            OSError: the disk is full already.
+        """
+        fd = os.open(self.reserve, os.O_WRONLY | os.O_CREAT | os.O_CLOEXEC, 0o600)
+        try:
+            os.posix_fallocate(fd, 0, RESERVE_BYTES)
+        except OSError as error:
+            if error.errno not in (errno.EOPNOTSUPP, errno.EINVAL):
+                raise
+        finally:
+            os.close(fd)
+
+    def make_room(self) -> bool:
+        """Give the reserve up, because the disk is full; return whether there was one."""
+        try:
+            self.reserve.unlink()
+        except OSError:
+            return False
+        return True
+
+    def discard(self) -> None:
+        """Remove the folder of a run that could not begin."""
+        shutil.rmtree(self.path, ignore_errors=True)
+        with contextlib.suppress(OSError):
+            self.path.parent.rmdir()
+        for link in _links_from_home(self.path):
+            with contextlib.suppress(OSError):
+                link.unlink()
+                link.parent.rmdir()
+
     def trace(self, resource: str, trace: str) -> Path:
         """Return the file of a trace; names that are no file names are refused."""
         return self.path / "traces" / checked_name("resource name", resource) / checked_name("trace name", trace)
@@ -107,9 +149,13 @@ class RunDir:
     def write_text(self, path: Path, pieces: Iterable[str]) -> None:
         """Write a file of the run from pieces, likewise."""
         temporary = path.with_name(f".{path.name}.new")
-        with temporary.open("w", encoding="utf-8", errors="backslashreplace") as file:  # which JSON reads back as it was
-            file.writelines(pieces)
-        temporary.replace(path)
+        try:
+            with temporary.open("w", encoding="utf-8", errors="backslashreplace") as file:  # which JSON reads back as it was
+                file.writelines(pieces)
+            temporary.replace(path)
+        except OSError:
+            temporary.unlink(missing_ok=True)  # a part of it would only take room
+            raise
 
     def write_status(self, **facts: Any) -> None:
         """Say who controls the run and what has become of it."""
@@ -126,6 +172,14 @@ class RunDir:
         except (OSError, ValueError) as error:
             raise RunError(f"{self.path} is not the folder of a run: {error}") from None
         return status
+
+
+def _links_from_home(path: Path) -> list[Path]:
+    folder = runs_home() / path.parent.name
+    try:
+        return [link for link in folder.iterdir() if link.is_symlink() and link.readlink() == path.absolute()]
+    except OSError:
+        return []
 
 
 def _link_from_home(path: Path) -> None:

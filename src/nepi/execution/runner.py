@@ -53,8 +53,10 @@ class Runner(Logger):
     Args:
         engine: decides.
         dispatcher: carries out.
-        journal: called with the runner once the loop exists; returns the journal.
+        journal: where everything is written before it is acted upon.
         loop_factory: makes the event loop; tests give one whose clock jumps.
+        elapsed_s: how long ago the run began, when it is taken up again.
+        first_watch: a number that no watch of the run has had.
     """
 
     def __init__(
@@ -63,6 +65,9 @@ class Runner(Logger):
         dispatcher: Dispatcher,
         journal: Journal,
         loop_factory: Callable[[], asyncio.AbstractEventLoop] = asyncio.new_event_loop,
+        *,
+        elapsed_s: float = 0.0,
+        first_watch: int = 1,
     ) -> None:
         super().__init__("runner")
         self.engine = engine
@@ -75,13 +80,14 @@ class Runner(Logger):
         self._inbox: deque[Item] = deque()
         self._signalled = False
         self._draining = False
+        self._held = False
         self._timer: asyncio.TimerHandle | None = None
-        self._numbers = count(1)
+        self._numbers = count(first_watch)
         self._watches: dict[int, Callable[[WaitResult], None]] = {}
         self._stopped = threading.Event()
         self._pid = os.getpid()
         self.loop = loop_factory()
-        self._began = self.loop.time()
+        self._began = self.loop.time() - elapsed_s
         self._thread = threading.Thread(target=self._main, name="nepi-runner", daemon=True)
         dispatcher.bind(self)
         self._thread.start()
@@ -126,12 +132,59 @@ class Runner(Logger):
                 self._signalled = False
                 raise
 
-    def watch(self, condition: Condition, done: Callable[[WaitResult], None], *, survives_abort: bool = False) -> int:
-        """Call `done` on the loop's thread when the condition is met or can no longer be. Returns a number to drop it by."""
-        number = next(self._numbers)
+    def watch(
+        self,
+        condition: Condition,
+        done: Callable[[WaitResult], None],
+        *,
+        survives_abort: bool = False,
+        number: int | None = None,
+    ) -> int:
+        """Call `done` on the loop's thread when the condition is met or can no longer be. Returns a number to drop it by.
+
+        Args:
+            condition: what is waited for.
+            done: called once.
+            survives_abort: whether an abort leaves it waiting.
+            number: from `new_watch`; by default a new one.
+        """
+        if number is None:
+            number = self.new_watch()
         self._watches[number] = done
         self.post(ev.WatchAsked(number, condition, survives_abort))
         return number
+
+    def new_watch(self) -> int:
+        """Return a number that no watch of the run has."""
+        return next(self._numbers)
+
+    def rewatch(self, number: int, done: Callable[[WaitResult], None]) -> None:
+        """Call `done` for a watch that the engine knows from an earlier controller; before the loop takes anything in."""
+        self._watches[number] = done
+
+    def note(self, **facts: Any) -> None:
+        """Write a note into the journal, in order with what is posted; from any thread."""
+        self.post(lambda: self.note_now(**facts))
+
+    def note_now(self, **facts: Any) -> None:
+        """Write a note into the journal before going on; on the loop's thread."""
+        if self.journal_lost:
+            return
+        try:
+            self.journal.note(self.now, facts)
+        except OSError as error:
+            self._lose_journal(error)
+            self.post(ev.AbortAsked(self.journal_lost))
+
+    def hold(self) -> None:
+        """Take nothing in until `resume`: somebody is taking the run up. Called before anything is posted."""
+        self._held = True
+
+    def resume(self, event: ev.Resumed) -> None:
+        """Take everything in that came meanwhile, after this; on the loop's thread."""
+        self._held = False
+        self._inbox.appendleft(event)
+        self._drain()
 
     def unwatch(self, number: int) -> None:
         """Forget a watch."""
@@ -239,7 +292,7 @@ class Runner(Logger):
     def _drain(self) -> None:
         """Take what has come in, until nothing is left or others must have their turn."""
         self._signalled = False
-        if self._draining:
+        if self._draining or self._held:
             return
         self._draining = True
         try:
@@ -277,12 +330,15 @@ class Runner(Logger):
 
     def _go_on_without_journal(self, error: OSError, decisions: list[ev.Instruction], now: float) -> list[ev.Instruction]:
         """Abort the run, because nothing may begin that is not written down; what is up is still given back, from memory."""
-        self.journal_lost = f"the journal {self.journal.path} cannot be written: {error.strerror}"
-        self.error(self.journal_lost)
+        self._lose_journal(error)
         kept = [
             one for one in decisions if not (isinstance(one, ev.Perform) and one.action in (ResourceAction.DEPLOY, ResourceAction.START))
         ]
         return kept + self.engine.handle_all([ev.AbortAsked(self.journal_lost)], now=now)
+
+    def _lose_journal(self, error: OSError) -> None:
+        self.journal_lost = f"the journal {self.journal.path} cannot be written: {error.strerror}"
+        self.error(self.journal_lost)
 
     def _show(self, now: float, events: list[ev.Event], decisions: list[ev.Instruction]) -> None:
         for observer in list(self.observers):

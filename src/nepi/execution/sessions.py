@@ -12,7 +12,8 @@ from nepi.util.logger import Logger
 class Session(Protocol):
     """Something that is opened once for a run and closed at its end.
 
-    One that can be left open for somebody else (`--keep`) has a method `detach()`, too, called on the loop instead of `close`.
+    One that can be left open for somebody else (`--keep`) has a method `detach()`, too, called on the loop instead of `close`. One that
+    had trouble on the way which changes nothing (a full disk) has a list `trouble` of sentences for the summary.
     """
 
     async def close(self) -> None:
@@ -32,6 +33,7 @@ class Sessions(Logger):
         self._ending: set[asyncio.Task[None]] = set()
         self._abandoned = False
         self.failures: list[str] = []
+        self.trouble: list[str] = []
 
     async def get(self, key: Hashable, open_: Callable[[], Awaitable[S]]) -> S:
         """Return the session of this key, opening it if nobody has; callers that come meanwhile wait for the same one."""
@@ -57,7 +59,11 @@ class Sessions(Logger):
 
         async def closed() -> None:
             if opening is not None:
-                await (await opening).close()
+                session = await opening
+                try:
+                    await session.close()
+                finally:
+                    self._note_trouble(session)
 
         task = self._loop.create_task(closed())
         self._ending.add(task)
@@ -81,7 +87,11 @@ class Sessions(Logger):
             except Exception as error:
                 self.failures.append(f"{key}: {error}")
                 self.error(f"session {key} did not close: {error}")
+            self._note_trouble(session)
         self._opening.clear()
+
+    def _note_trouble(self, session: Any) -> None:
+        self.trouble += [one for one in getattr(session, "trouble", ()) if one not in self.trouble]
 
     def abandon(self) -> None:
         """Let `close` leave them open, for somebody who attaches or collects later; from any thread."""

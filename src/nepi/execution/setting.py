@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, Final
 from nepi.errors import BadValueError
 from nepi.execution.handle import Handle
 from nepi.execution.resource import ResourceManager
-from nepi.model.attributes import Flags
+from nepi.model.attributes import Flags, Reference
 from nepi.model.states import ResourceState
 
 if TYPE_CHECKING:
@@ -50,11 +50,22 @@ def foresee(manager: ResourceManager, values: Mapping[str, Any]) -> None:
         manager.foresee(values)
 
 
-async def set_now(ec: ExperimentController, manager: ResourceManager, values: Mapping[str, Any]) -> None:
-    """Set attributes, and let the resource manager's `apply(values)` carry the change out; undone if that fails."""
+async def set_now(ec: ExperimentController, manager: ResourceManager, values: Mapping[str, Any], *, change: int = 0) -> None:
+    """Set attributes, and let the resource manager's `apply(values)` carry the change out; undone if that fails.
+
+    It is in the journal before it is done; who takes the run up finds the values there.
+
+    Args:
+        ec: the controller.
+        manager: the resource.
+        values: by name.
+        change: its number, if it waited for a condition; else 0.
+    """
     before = {name: manager.get(name) for name in values}
     for name, value in values.items():
         set_checked(ec, manager, name, value)
+    runner = ec._running().runner
+    runner.note_now(set=change_record(manager, values), **({"change": change} if change else {}))
     if not takes_effect(manager):
         return
     try:
@@ -62,4 +73,19 @@ async def set_now(ec: ExperimentController, manager: ResourceManager, values: Ma
     except BaseException:
         for name, value in before.items():
             manager.set(name, value)
+        runner.note_now(set=change_record(manager, before))
         raise
+
+
+def change_record(manager: ResourceManager, values: Mapping[str, Any]) -> dict[str, Any]:
+    """Return a change of attributes as plain JSON data, without credentials."""
+    open_values = {name: value for name, value in values.items() if not manager.has_flag(name, Flags.Credential)}
+    return {
+        "guid": manager.guid,
+        "values": {name: {"resource": value.guid} if isinstance(value, Reference) else value for name, value in open_values.items()},
+    }
+
+
+def values_from(record: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the values of a change that `change_record` wrote."""
+    return {name: Reference(value["resource"]) if isinstance(value, dict) else value for name, value in record.items()}

@@ -57,6 +57,8 @@ def summarize(ec: ExperimentController) -> dict[str, Any]:
         "resources": len(managers),
         "failed": {rm.name: rm.failure for rm in failed},
         "left_behind": {_name(ec, guid): reason for guid, reason in left.items()},
+        "lost": list(ec.lost),
+        "trouble": list(ec.trouble),
         "results": {rm.name: result for rm in managers if (result := result_record(rm)) is not None},
         "measured": [dict(resource=rm.name, **row) for rm in managers for row in measured_rows(rm)],
         "marks": [{"resource": rm.name, "what": what} for rm in managers for what in marks(rm)],

@@ -6,6 +6,7 @@ import asyncio
 import functools
 import traceback
 from collections.abc import Callable
+from datetime import timedelta
 from typing import TYPE_CHECKING, Any, Final
 
 from nepi.engine import events as ev
@@ -46,8 +47,33 @@ class Tasks(Logger):
         if delay_s <= 0:
             self._submit(run, task)
         else:
-            run.runner.post(functools.partial(_call_later, run.runner.loop, delay_s, self._submit, run, task))
+            self._note(run, task, delay_s)
+            self.call_later(run, task, delay_s)
         return number
+
+    def call_later(self, run: Run, task: Task, delay_s: float) -> None:
+        """Call a task that was noted down, after a delay; from any thread."""
+
+        def call() -> None:
+            run.runner.note_now(called=task.id)
+            self._submit(run, task)
+
+        run.runner.post(functools.partial(_call_later, run.runner.loop, delay_s, call))
+
+    def take_up(self, run: Run, number: int, callback: Callable[[], Any], due: float) -> None:
+        """Call again what an earlier controller was to call at the instant `due` of the run."""
+        delay_s = max(due - run.runner.now, 0.0)
+        task = Task(tnow() + timedelta(seconds=delay_s), callback)
+        task.id = self._ids.next(number)
+        self.call_later(run, task, delay_s)
+
+    @staticmethod
+    def _note(run: Run, task: Task, delay_s: float) -> None:
+        manager, action = own_method(task.callback)
+        if manager is not None and action is not None:
+            run.runner.note(scheduled=task.id, at=run.runner.now + delay_s, call=VERBS[action], guid=manager.guid)
+        else:
+            run.runner.note(scheduled=task.id, at=run.runner.now + delay_s, call=_name_of(task.callback))
 
     def get(self, tid: int) -> Task | None:
         """Return a task that was scheduled with track=True, or None."""
@@ -71,6 +97,13 @@ class Tasks(Logger):
                 run.runner.post(ev.Failed(manager.guid, action, reason_of(error)))
             else:
                 self.error(f"task {task.id} failed: {task.result}")
+
+
+def _name_of(callback: Callable[[], Any]) -> str:
+    """Return what a callback is called, without its arguments, which may hold a password."""
+    function = callback.func if isinstance(callback, functools.partial) else callback
+    module, name = getattr(function, "__module__", None), getattr(function, "__qualname__", type(function).__name__)
+    return f"{module}.{name}" if module else str(name)
 
 
 def due_in_s(date: str) -> float:

@@ -9,17 +9,18 @@ import asyncio
 import itertools
 import os
 import secrets
+import time
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Self
 
 from nepi.errors import ConnectError, DeadlineError, ResourceError
-from nepi.execution.ledger import Ledger, Thing
+from nepi.execution.ledger import Ledger, Row, Thing
 from nepi.execution.process_identity import ProcessIdentity, boot_id
 from nepi.hosts.agent.queues import Shape
 from nepi.hosts.agent_client import AgentConnection, Message
-from nepi.hosts.agent_start import start_agent
+from nepi.hosts.agent_start import START_DEADLINE_S, start_agent
 from nepi.hosts.batching import Batcher
 from nepi.hosts.namespace_errors import command_error, step_error
 from nepi.hosts.namespace_host import CommandRequest, NamespaceHost, NamespaceProcess
@@ -39,10 +40,20 @@ PATIENCE_TURNS = 20
 COMMANDS_AT_ONCE = 64
 END_DEADLINE_S = 10.0
 LAST_WORDS_S = 1.0
+LOOK_EVERY_S = 0.02
 
 
 def _absolute(path: Path) -> Path:
     return path.absolute()
+
+
+def live_agent(ledger: Ledger) -> Row | None:
+    """Return the row of a run's agent if it runs."""
+    for row in ledger.rows():
+        identity = ProcessIdentity.from_json(row.identity) if row.kind == "agent" else None
+        if identity is not None and identity.is_alive():
+            return row
+    return None
 
 
 @dataclass(slots=True)
@@ -81,6 +92,7 @@ class NamespaceSession:
         self._rows.know(row, ("agent",))
         self._held = {"agent": identity.to_json()}
         self._fds: dict[str, int] = {}
+        self._inventory: Message = {}
         self._processes: dict[str, NamespaceProcess] = {}
         self._exits: list[Message] = []
         self._tags = (f"{secrets.token_hex(3)}.{number}" for number in itertools.count(1))
@@ -119,6 +131,21 @@ class NamespaceSession:
             raise
 
     @classmethod
+    async def resume(cls, run_dir: Path, ledger: Ledger) -> Self | None:
+        """Connect to the agent of a run that lives on without its controller, or return None when it is gone.
+
+        An agent whose controller died while it started either ends at once or listens soon; there is no event to wait for.
+        """
+        while (row := live_agent(ledger)) is not None:
+            try:
+                return await cls.attach(run_dir, ledger)
+            except ConnectError:
+                if time.time() > row.created_at + START_DEADLINE_S:
+                    raise
+                await asyncio.sleep(LOOK_EVERY_S)
+        return None
+
+    @classmethod
     async def attach(cls, run_dir: Path, ledger: Ledger) -> Self:
         """Connect to the agent of a run that lives on without its controller.
 
@@ -126,24 +153,33 @@ class NamespaceSession:
             ConnectError: the agent is gone.
         """
         run_dir = _absolute(run_dir)
-        rows = ledger.rows()
-        for row in rows:
-            identity = ProcessIdentity.from_json(row.identity) if row.kind == "agent" else None
-            if identity is not None and identity.is_alive():
-                session = await cls._connect(run_dir, ledger, row.id, identity, {})
-                break
-        else:
+        agent = live_agent(ledger)
+        identity = ProcessIdentity.from_json(agent.identity) if agent is not None else None
+        if agent is None or identity is None:
             raise ConnectError(f"the namespace agent of {run_dir} is gone: its namespaces and commands have ended with it", backend="netns")
+        rows = ledger.rows()
+        session = await cls._connect(run_dir, ledger, agent.id, identity, {})
         await session._take_up()
-        for row in rows:
-            if row.kind == "netns":
-                session._rows.know(row.id, ("place", row.identity["name"]))
-            elif row.kind == "link":
-                session._rows.know(row.id, *(("link", place, ifname) for place, ifname in row.identity["ends"]))
-            elif row.kind == "process":
-                session._rows.know(row.id, ("process", row.identity["tag"]))
+        session._take_rows(rows)
         session._forget_ended()
         return session
+
+    def _take_rows(self, rows: Sequence[Row]) -> None:
+        """Take over the rows of what is there; what its controller died over before it was made leaves the ledger."""
+        never_made: list[int] = []
+        for row in rows:
+            match row.kind:
+                case "netns" if row.identity["name"] in self._inventory:
+                    self._rows.know(row.id, ("place", row.identity["name"]))
+                case "link" if any(ifname is None for _, ifname in row.identity["ends"]):
+                    self._rows.know(row.id)  # the agent has named it, so nobody can tell
+                case "link" if all(self.interface(place, ifname) is not None for place, ifname in row.identity["ends"]):
+                    self._rows.know(row.id, *(("link", place, ifname) for place, ifname in row.identity["ends"]))
+                case "process" if row.identity["tag"] in self._processes:
+                    self._rows.know(row.id, ("process", row.identity["tag"]))
+                case "netns" | "link" | "process":
+                    never_made.append(row.id)
+        self._rows.forget(never_made)
 
     @classmethod
     async def _connect(cls, run_dir: Path, ledger: Ledger, row: int, identity: ProcessIdentity, features: Message) -> Self:
@@ -164,12 +200,15 @@ class NamespaceSession:
         return session
 
     async def _take_up(self) -> None:
+        await self.connection.request("batch", steps=[])  # comes after all that the earlier controller had asked for
         answer = await self.connection.request("inventory")
+        self._inventory = answer["places"]
         self._fds = {name: place["fd"] for name, place in answer["places"].items() if not place["switch"]}
         commands = await self.connection.request("exits")
         for known in commands["commands"]:
             identity = ProcessIdentity(known["pid"], known["start_ticks"], boot_id())
-            process = NamespaceProcess(self, known["tag"], known["node"], tuple(known["argv"]), identity, Path(known["stderr"]))
+            argv, owner = tuple(known["argv"]), known["owner"]
+            process = NamespaceProcess(self, known["tag"], known["node"], argv, identity, Path(known["stderr"]), owner)
             process.started_at = known["started_at"]
             self._processes[process.tag] = process
             if known["exit"] is not None:
@@ -340,6 +379,15 @@ class NamespaceSession:
         """Say which names every command resolves: pairs of address and names, beside localhost."""
         await self.connection.request("hosts", entries=[[address, list(names)] for address, names in entries])
 
+    def has_place(self, name: str) -> bool:
+        """Whether a node or switch was there when this session attached."""
+        return name in self._inventory
+
+    def interface(self, place: str, ifname: str) -> Message | None:
+        """Return what an interface was (`mtu`, `up`, `shape`) when this session attached, or None when it was not there."""
+        found: Message | None = self._inventory.get(place, {}).get("interfaces", {}).get(ifname)
+        return found
+
     def host(self, node: str, *, owner: int = 0) -> NamespaceHost:
         """Return a node of this session as a host."""
         if node not in self._fds:
@@ -436,7 +484,8 @@ class NamespaceSession:
                 continue
             identity = ProcessIdentity(result["pid"], result["start_ticks"], self.identity.boot_id)
             path = Path(asked.stderr or asked.stdout)
-            process = self._processes[asked.tag] = NamespaceProcess(self, asked.tag, asked.node, asked.argv, identity, path)
+            process = NamespaceProcess(self, asked.tag, asked.node, asked.argv, identity, path, asked.owner)
+            self._processes[asked.tag] = process
             self._rows.know(rows[number], ("process", asked.tag))
             results.append(process)
             started.append((number, process))

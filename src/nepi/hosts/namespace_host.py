@@ -44,7 +44,7 @@ class CommandRequest:
 
     def to_json(self) -> dict[str, Any]:
         """Return what the agent is sent."""
-        fields = ("tag", "node", "argv", "cwd", "stdout", "stderr", "stdin")
+        fields = ("tag", "node", "argv", "cwd", "stdout", "stderr", "stdin", "owner")
         command = {name: getattr(self, name) for name in fields} | {"env": dict(self.env) if self.env else None}
         return command | {name: True for name in ("wire", "open_stdin") if getattr(self, name)}
 
@@ -56,10 +56,19 @@ class NamespaceProcess:
         tag: its name in the run; also in its environment, as NEPI_COMMAND.
         identity: which process of this machine it is.
         stderr_path: the file that receives its standard error.
+        owner: guid of the resource whose command it is.
+        started_at: seconds since the epoch.
     """
 
     def __init__(
-        self, session: NamespaceSession, tag: str, node: str, argv: tuple[str, ...], identity: ProcessIdentity, stderr_path: Path
+        self,
+        session: NamespaceSession,
+        tag: str,
+        node: str,
+        argv: tuple[str, ...],
+        identity: ProcessIdentity,
+        stderr_path: Path,
+        owner: int = 0,
     ) -> None:
         self._session = session
         self.tag = tag
@@ -67,6 +76,7 @@ class NamespaceProcess:
         self.argv = argv
         self.identity = identity
         self.stderr_path = stderr_path
+        self.owner = owner
         self.started_at = 0.0
         self._exit: asyncio.Future[Exit] = asyncio.get_running_loop().create_future()
 
@@ -168,6 +178,7 @@ class NamespaceHost:
         open_stdin: bool = False,
         env: Mapping[str, str] | None = None,
         cwd: Path | None = None,
+        owner: int = 0,
     ) -> NamespaceProcess:
         """Start a command; it is in the ledger before it executes. See the port."""
         for path in {stdout.parent, (stderr or stdout).parent}:
@@ -181,10 +192,15 @@ class NamespaceHost:
             stderr=_absolute(stderr) if stderr else None,
             stdin=_absolute(stdin) if stdin else None,
             env=env,
-            owner=self._owner,
+            owner=owner or self._owner,
             open_stdin=open_stdin,
         )
         return await self._session.spawn(request)
+
+    def processes_of(self, owner: int) -> list[NamespaceProcess]:
+        """Return the commands that were started here for a resource, by an earlier controller too, oldest first. See the port."""
+        known = self._session.processes.values()
+        return sorted((one for one in known if one.owner == owner and one.node == self._name), key=lambda one: one.started_at)
 
     @property
     def scratch(self) -> Path:

@@ -18,6 +18,9 @@ __all__ = ["Completed", "Exit", "Host", "Process"]
 class Process(Protocol):
     """A command that was started on a host. It belongs to the run: it lives on when the controller dies."""
 
+    started_at: float
+    """When it was started, seconds since the epoch."""
+
     @property
     def pid(self) -> int:
         """The process id, as this machine sees it."""
@@ -64,6 +67,7 @@ class Host(Protocol):
         open_stdin: bool = False,
         env: Mapping[str, str] | None = None,
         cwd: Path | None = None,
+        owner: int = 0,
     ) -> Process:
         """Start a command; it is in the ledger before it executes.
 
@@ -75,11 +79,15 @@ class Host(Protocol):
             open_stdin: standard input is left open for `Process.write_stdin`, also by a later controller; instead of `stdin`.
             env: variables on top of the host's environment.
             cwd: working directory, created if missing; None means the run's scratch folder of this host.
+            owner: guid of the resource whose command it is; finds it again after the controller was replaced.
 
         Raises:
             CommandError: the program does not exist or cannot be executed (status None).
             ConnectError: the host cannot be reached.
         """
+
+    def processes_of(self, owner: int) -> Sequence[Process]:
+        """Return the commands that were started here for a resource, by an earlier controller of the run too, oldest first."""
 
     async def run(
         self,

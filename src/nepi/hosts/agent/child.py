@@ -33,6 +33,7 @@ class CommandSpec(NamedTuple):
         wire: whether it is the wire process: it then runs where the far ends of user-space links are, and its standard input is a
             conversation with the agent.
         open_stdin: standard input is a pipe that clients write to with `stdin` requests; `stdin` is not heeded then.
+        owner: the client's number for whose command it is.
     """
 
     tag: str
@@ -45,6 +46,7 @@ class CommandSpec(NamedTuple):
     env: Mapping[str, str] | None = None
     wire: bool = False
     open_stdin: bool = False
+    owner: int = 0
 
 
 class Surroundings(NamedTuple):

@@ -131,6 +131,7 @@ class Network:
                     i.ifname: {
                         "index": i.index,
                         "mtu": i.mtu,
+                        "up": i.up,
                         "shape": i.shape._asdict() if i.shape else None,
                         "userspace": bool(i.far),
                     }
@@ -278,6 +279,7 @@ class Network:
     def _new_interface(self, place: Place, end: Step) -> Interface:
         index = next(self._indices)
         interface = Interface(end.get("ifname") or f"p{index}", index, place.name, end.get("mtu") or DEFAULT_MTU)
+        interface.up = end.get("up", True)
         place.interfaces[interface.ifname] = interface
         return interface
 
@@ -330,6 +332,7 @@ class Network:
         place, interface = self._interface(step)
         request = requests.set_link(interface.index, up=step.get("up"), mtu=step.get("mtu"), mac=step.get("mac"))
         interface.mtu = step.get("mtu") or interface.mtu
+        interface.up = step["up"] if step.get("up") is not None else interface.up
         batch.plan.add(place.socket, (place.fd,), request, number)
         if interface.far and interface.peer is not None and step.get("up") is not None:
             self.userspace.show_carrier(interface.peer, step["up"], number, batch)

@@ -274,6 +274,7 @@ class Server:
             {
                 "tag": command.spec.tag,
                 "node": command.spec.node,
+                "owner": command.spec.owner,
                 "argv": list(command.spec.argv),
                 "pid": command.outer_pid,
                 "start_ticks": command.start_ticks,

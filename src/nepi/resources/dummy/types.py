@@ -3,11 +3,16 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
 from nepi.errors import ResourceError
 from nepi.execution.attribute import Attribute
 from nepi.execution.resource import ResourceManager
 from nepi.model.states import ResourceState
+
+if TYPE_CHECKING:
+    from nepi.execution.ledger import Row
 
 READY = ResourceState.READY
 
@@ -45,6 +50,9 @@ class Scripted(ResourceManager):
         """Take `releaseTime`, then be RELEASED."""
         await self._act("release", self.releaseTime)
         self.set_released()
+
+    def adopt(self, rows: Sequence[Row]) -> None:
+        """Take hold of what is there when another controller takes the run up: nothing."""
 
     async def _act(self, verb: str, duration_s: float) -> None:
         if duration_s > 0:
@@ -115,7 +123,13 @@ class Application(Scripted, rtype="dummy::Application"):
         if self.duration <= 0:
             self._end()
         else:
-            self._running = asyncio.get_running_loop().create_task(self._run())
+            self._running = asyncio.get_running_loop().create_task(self._run(self.duration))
+
+    def adopt(self, rows: Sequence[Row]) -> None:
+        """Run for the rest of `duration`, counted from when it was started."""
+        if self.state == ResourceState.STARTED and self.ec.action_in_flight(self.guid) is None:
+            left_s = max(self.duration - self.ec.seconds_since(self.guid, ResourceState.STARTED), 0.0)
+            self._running = asyncio.get_running_loop().create_task(self._run(left_s))
 
     async def stop(self) -> None:
         """Interrupt it."""
@@ -138,8 +152,8 @@ class Application(Scripted, rtype="dummy::Application"):
             self.explain_failure(reason)
             self.fail()
 
-    async def _run(self) -> None:
-        await asyncio.sleep(self.duration)
+    async def _run(self, left_s: float) -> None:
+        await asyncio.sleep(left_s)
         self._running = None
         self._end()
 

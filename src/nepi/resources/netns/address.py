@@ -45,13 +45,26 @@ class _Address(NamespaceResource):
     async def deploy(self) -> None:
         """Give the interface the address."""
         run = await self.joined()
-        await self.make(self._give(run))
+        if not self.is_made:
+            await self.make(self._give(run))
         self.set_ready()
 
     async def _give(self, run: NamespaceRun) -> None:
         await run.session.address(*self._where(), self._text)
+        await self._lay_routes(run)
+
+    async def _lay_routes(self, run: NamespaceRun) -> None:
         if self.peer(NodeInterface).get("up"):
             await run.routing.lay(self.ec, (self.peer(NodeInterface).end.node, (self._canonical,)))
+
+    async def is_there(self, run: NamespaceRun) -> bool:
+        """Whether the interface has it. One that its controller died over is taken away, to be given once more."""
+        if self.state >= ResourceState.READY:
+            await self._lay_routes(run)
+            return True
+        with contextlib.suppress(ResourceError):
+            await run.session.address(*self._where(), self._text, delete=True)
+        return False
 
     @property
     def _text(self) -> str:

@@ -2,9 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
 from nepi.apps.catalogue import of_backend
 from nepi.execution.resource import ResourceManager
 from nepi.resources.netns.node import Node
+
+if TYPE_CHECKING:
+    from nepi.execution.ledger import Row
 
 
 class _OnNamespaceNode(ResourceManager):
@@ -16,6 +22,17 @@ class _OnNamespaceNode(ResourceManager):
             if node.run is not None:
                 await node.run.join(self)
         await super().deploy()
+
+    async def adopt(self, rows: Sequence[Row]) -> None:
+        """Take hold of its command; it fails with the agent again.
+
+        Raises:
+            ConnectError: the agent is gone.
+        """
+        for node in self.peers(Node):
+            if node.run is not None:
+                await node.run.join(self)
+        await super().adopt(rows)  # type: ignore[misc]  # the application's, which comes after this class
 
 
 APPLICATIONS = of_backend("netns", __name__, _OnNamespaceNode)

@@ -76,6 +76,19 @@ class Cable:
         up = [(end.node, self._addresses(side, state.mtu_bytes[side])) for side, end in enumerate(self.ends) if state.up[side]]
         await self._run.routing.lay(self._ec, *up)
 
+    def find(self) -> bool:
+        """Take hold of it if an earlier controller has made it, as it is; return whether it is there."""
+        session = self._run.session
+        found = [session.interface(self.place(side), end.ifname) for side, end in enumerate(self.ends)]
+        first, second = found[0], found[1]
+        if first is None or second is None:
+            return False
+        shapes = (_shape_of(first["shape"]), _shape_of(second["shape"]))
+        self.state = CableState(shapes, (first["up"], second["up"]), (first["mtu"], second["mtu"]))
+        for side in (0, 1):
+            self._neighbours(side, self.state.mtu_bytes[side])
+        return True
+
     def _veth_end(self, side: int, wanted: CableState) -> VethEnd:
         end, mtu = self.ends[side], wanted.mtu_bytes[side]
         return VethEnd(
@@ -151,6 +164,11 @@ class Cable:
             self._run.forget(self._ec, end)
             self._run.routing.forget(end.node, (*end.addresses, *end.given))
         await self._run.session.delete_link(self.place(0), self.ends[0].ifname)
+
+
+def _shape_of(record: dict[str, Any] | None) -> Shape:
+    """Return a shape from the agent's words, in which tuples are lists."""
+    return Shape(**{name: tuple(value) if isinstance(value, list) else value for name, value in (record or {}).items()})
 
 
 async def _all(many: list[Awaitable[Any]]) -> None:

@@ -28,12 +28,24 @@ class Cabled(NamespaceResource):
     async def deploy_cable(self) -> None:
         """Make the cable as planned."""
         run = await self.joined()
+        if self.is_made and self.cable is not None:
+            return  # `is_there` has found it, and let it become what it is to be
         cable = self.cable = Cable(run, self.ec, self.ec.plan.interfaces[self.guid], self.guid, userspace=self.is_in_userspace)
         await self.make(self._make_whole(cable))
 
     async def _make_whole(self, cable: Cable) -> None:
         await cable.make(self.wanted(cable))
         await cable.lay_routes()
+
+    async def is_there(self, run: NamespaceRun) -> bool:
+        """Whether the agent has the cable. A change that its controller died over is finished."""
+        cable = Cable(run, self.ec, self.ec.plan.interfaces[self.guid], self.guid, userspace=self.is_in_userspace)
+        if not cable.find():
+            return False
+        self.cable = cable
+        await cable.become(self.wanted(cable))
+        await cable.lay_routes()
+        return True
 
     async def recable(self) -> None:
         """Let the cable become what attributes say now."""

@@ -47,6 +47,12 @@ class NodeInterface(Cabled, rtype="netns::NodeInterface"):
             await self.deploy_cable()
         self.set_ready()
 
+    async def is_there(self, run: NamespaceRun) -> bool:
+        """Whether the agent has it; one on a link is the link's."""
+        if self.peers(Link):
+            return self.state >= _READY
+        return await super().is_there(run)
+
     async def apply(self, values: Mapping[str, Any]) -> None:
         """Let attributes that were just set take effect."""
         await self.recable()

@@ -17,6 +17,7 @@ from nepi.resources.netns.implementation import AUTO, IMPLEMENTATIONS, KERNEL, R
 from nepi.resources.netns.link_changes import LinkChanges
 from nepi.resources.netns.link_checks import impossible, link_mistakes, value_mistakes
 from nepi.resources.netns.node import Node
+from nepi.resources.netns.run import NamespaceRun
 from nepi.resources.netns.switch import Switch
 from nepi.resources.netns.timeline import Changes, Deliveries, load
 from nepi.resources.netns.verified import VerifiedLink
@@ -165,6 +166,25 @@ class Link(VerifiedLink, Impaired, rtype="netns::Link"):
         if self._changes is not None:
             await self._changes.begin()
         self.set_started()
+
+    async def is_there(self, run: NamespaceRun) -> bool:
+        """Whether the agent has it. Its timelines go on, from the copies in the run's folder, at the time that it is now."""
+        found = run.session.interface(*self._first_end())
+        if found is not None:
+            self.in_force = USERSPACE if found["userspace"] else KERNEL
+            run.note_link(self.name, self.in_force)
+        there = await super().is_there(run)
+        if there:
+            copies = {name: str(self.trace_path(name)) for name in _TIMELINES if self.get(name)}
+            self._timelines = read_timelines({**self._values(), **copies})
+            self._changes = LinkChanges(self, self._timelines)
+            if self.state == ResourceState.STARTED and self.ec.action_in_flight(self.guid) is None:
+                self._changes.take_up(self.ec.seconds_since(self.guid, ResourceState.STARTED))
+        return there
+
+    def _first_end(self) -> tuple[str, str]:
+        end = self.ec.plan.interfaces[self.guid][0]
+        return self.ec.resource(end.node).name, end.ifname
 
     async def stop(self) -> None:
         """End its timelines; it stays as it is."""

@@ -7,7 +7,8 @@ import contextlib
 import csv
 import io
 import shutil
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from itertools import chain
 from typing import TYPE_CHECKING, Any
 
 from nepi.execution.setting import set_now
@@ -57,6 +58,28 @@ class LinkChanges:
             if first_at <= 0:
                 await set_now(self._link.ec, self._link, first)
             self._following = asyncio.get_running_loop().create_task(self._follow(steps, None if first_at <= 0 else (first_at, first)))
+
+    def take_up(self, elapsed_s: float) -> None:
+        """Go on where an earlier controller would be by now; deliveries go on by themselves.
+
+        Args:
+            elapsed_s: since time 0.
+        """
+        self._began = asyncio.get_running_loop().time() - elapsed_s
+        changes = self._timelines.get("timeline")
+        if isinstance(changes, Changes):
+            steps = changes.steps(repeat=bool(self._link.get("timelineRepeat")))
+            self._following = asyncio.get_running_loop().create_task(self._catch_up(steps, elapsed_s))
+
+    async def _catch_up(self, steps: Iterator[tuple[float, dict[str, Any]]], elapsed_s: float) -> None:
+        """Make all changes that are due as one, then follow the rest."""
+        due: dict[str, Any] = {}
+        for at, values in steps:
+            if at > elapsed_s:
+                steps = chain([(at, values)], steps)
+                break
+            due |= values
+        await self._follow(steps, (elapsed_s, due) if due else None)
 
     async def _deliver(self, side: int, timeline: Deliveries) -> None:
         cable, run = self._link.cable, self._link.run

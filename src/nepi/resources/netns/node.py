@@ -19,8 +19,16 @@ class Node(NamespaceResource, HostNode, rtype="netns::Node"):
     async def deploy(self) -> None:
         """Make the namespace."""
         run = await self.joined()
-        self.host = await self.make(run.session.node(self.name, forward=self.get("forwarding"), owner=self.guid))
+        if not self.is_made:
+            self.host = await self.make(run.session.node(self.name, forward=self.get("forwarding"), owner=self.guid))
         self.set_ready()
+
+    async def is_there(self, run: NamespaceRun) -> bool:
+        """Whether the agent has the namespace."""
+        there = run.session.has_place(self.name)
+        if there:
+            self.host = run.session.host(self.name, owner=self.guid)
+        return there
 
     async def take_away(self, run: NamespaceRun) -> None:
         """Close the namespace; interfaces and commands in it end."""

@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Coroutine
-from typing import Any, TypeVar
+from collections.abc import Awaitable, Coroutine, Sequence
+from typing import TYPE_CHECKING, Any, TypeVar
 
-from nepi.errors import ConnectError
+from nepi.errors import ConnectError, ResourceError
 from nepi.execution.resource import ResourceManager
 from nepi.model.states import ResourceState
 from nepi.resources.netns.run import NamespaceRun
+
+if TYPE_CHECKING:
+    from nepi.execution.ledger import Row
 
 T = TypeVar("T")
 
@@ -29,6 +32,35 @@ class NamespaceResource(ResourceManager):
         run = self.run = await NamespaceRun.of(self.ec)
         await run.join(self)
         return run
+
+    async def adopt(self, rows: Sequence[Row]) -> None:
+        """Take hold of what an earlier controller has made, in the agent that lives on.
+
+        Raises:
+            ConnectError: the agent is gone, and what it held with it.
+            ResourceError: it was made, and is not there any more.
+        """
+        run = await NamespaceRun.found(self.ec)
+        is_up = ResourceState.READY <= self.state < ResourceState.STOPPED
+        if run is None:
+            if is_up or rows:
+                raise ConnectError("the namespace agent has ended, and what it held with it; see agent.log in the run's folder")
+            return
+        self.run = run
+        await run.join(self)
+        if await self.is_there(run):
+            self._making = asyncio.get_running_loop().create_task(_made())
+        elif is_up:
+            raise ResourceError("it is not there any more")
+
+    async def is_there(self, run: NamespaceRun) -> bool:
+        """Whether the agent has it, and take hold of it; subclasses say how."""
+        return False
+
+    @property
+    def is_made(self) -> bool:
+        """Whether an earlier controller has made it, so that deploying has only to go on from there."""
+        return self._making is not None and self.ec.is_attached
 
     async def make(self, making: Coroutine[Any, Any, T]) -> T:
         """Await something that a cancelled deployment must not leave half done."""
@@ -74,3 +106,7 @@ class NamespaceResource(ResourceManager):
     def goes_with(self, *guids: int) -> bool:
         """Whether one of these is being given back, and takes this along."""
         return any(self.ec.release_wanted(guid) for guid in guids)
+
+
+async def _made() -> None:
+    """What stands for the making of something that is there already."""

@@ -35,10 +35,19 @@ class _Route(NamespaceResource):
     async def deploy(self) -> None:
         """Add the route as soon as the interface that it leads over is there."""
         run = await self.joined()
-        await run.settled()  # a planned route to the same network is gone then
-        await self._interface_there()
-        await self.make(self._add(run))
+        if not self.is_made:
+            await run.settled()  # a planned route to the same network is gone then
+            await self._interface_there()
+            await self.make(self._add(run))
         self.set_ready()
+
+    async def is_there(self, run: NamespaceRun) -> bool:
+        """Whether the node has it. One that its controller died over is taken away, to be added once more."""
+        if self.state >= ResourceState.READY:
+            return True
+        with contextlib.suppress(ResourceError):
+            await self._add(run, delete=True)
+        return False
 
     async def _add(self, run: NamespaceRun, *, delete: bool = False) -> None:
         hop = self.resolved("nexthop")

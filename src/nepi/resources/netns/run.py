@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Self
 
 from nepi.errors import ResourceError
 from nepi.execution.rundir import RunDir
-from nepi.hosts.namespace import NamespaceSession
+from nepi.hosts.namespace import NamespaceSession, live_agent
 from nepi.model.states import ENDED, ResourceState
 from nepi.resources.netns.routing import Routing
 from nepi.resources.netns.wired import Wired
@@ -54,9 +54,21 @@ class NamespaceRun:
         """Return what the run of a controller shares, opened by the first who asks."""
 
         async def open_() -> Self:
-            return cls(ec, await NamespaceSession.open(Path(ec.run_dir), ec.ledger))
+            folder = Path(ec.run_dir)
+            living = await NamespaceSession.resume(folder, ec.ledger) if ec.is_attached else None
+            return cls(ec, living or await NamespaceSession.open(folder, ec.ledger))
 
         return await ec.session(KEY, open_)
+
+    @classmethod
+    async def found(cls, ec: ExperimentController) -> Self | None:
+        """Return what an earlier controller's resources shared, or None when its agent is gone."""
+        return await cls.of(ec) if live_agent(ec.ledger) is not None else None
+
+    @property
+    def trouble(self) -> list[str]:
+        """What the ledger could not take, for the summary."""
+        return self.session.ledger_trouble
 
     async def join(self, member: ResourceManager) -> None:
         """Let a resource fail when the agent ends, and see to it that names and neighbours are those of the present plan.

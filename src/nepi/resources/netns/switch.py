@@ -28,13 +28,18 @@ class Switch(NamespaceResource, rtype="netns::Switch"):
     async def deploy(self) -> None:
         """Make the bridge."""
         run = await self.joined()
-        await self.make(run.session.switch(self.name, owner=self.guid))
+        if not self.is_made:
+            await self.make(run.session.switch(self.name, owner=self.guid))
         self.set_ready()
 
     async def apply(self, values: Mapping[str, Any]) -> None:
         """Set all ports up or down."""
         cabled = [peer for peer in self.get_connected() if hasattr(peer, "recable")]
         await asyncio.gather(*(peer.recable() for peer in cabled))
+
+    async def is_there(self, run: NamespaceRun) -> bool:
+        """Whether the agent has the bridge."""
+        return run.session.has_place(self.name)
 
     async def take_away(self, run: NamespaceRun) -> None:
         """Delete the bridge; its links end."""

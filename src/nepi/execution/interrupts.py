@@ -1,4 +1,8 @@
-"""Ctrl-C, TERM and HUP while an experiment runs: the first gives everything back in order, the second abandons it as it is."""
+"""Ctrl-C, TERM and HUP while an experiment runs: the first gives everything back in order, the second abandons it as it is.
+
+`nepi run` takes them for the whole of a script (`Interrupts`); a `with` block of a program that runs by itself, for the block
+(`BlockInterrupts`), if nobody else has taken them.
+"""
 
 from __future__ import annotations
 
@@ -9,7 +13,7 @@ import sys
 import threading
 from collections.abc import Callable, Iterator
 from types import FrameType
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Any, Final
 
 if TYPE_CHECKING:
     from nepi.execution.ec import ExperimentController
@@ -20,7 +24,7 @@ _WORDS: Final = {signal.SIGINT: "Ctrl-C", signal.SIGTERM: "SIGTERM", signal.SIGH
 
 
 class Interrupts:
-    """Signals of one `nepi run`.
+    """Signals of one program.
 
     Args:
         tell: shows a line without waiting or printing: it is called by the signal handler.
@@ -61,7 +65,7 @@ class Interrupts:
         """Raise KeyboardInterrupt if a signal came while something was being given back; called before anything new begins."""
         if self._pending:
             self._pending = False
-            raise KeyboardInterrupt
+            raise self._exception()
 
     def _came(self, number: int, frame: FrameType | None) -> None:
         if self.first is not None:
@@ -75,16 +79,68 @@ class Interrupts:
             self._pending = True
             return
         for ec in self.running:
-            ec.abort_run(f"interrupted by {what}")
-        raise KeyboardInterrupt
+            if ec.has_run and not _is_over(ec):
+                ec.abort_run(f"interrupted by {what}")
+        raise self._exception()
+
+    def _exception(self) -> BaseException:
+        """Return what ends the program."""
+        return KeyboardInterrupt()
 
     def _abandon(self, number: int) -> None:
         if sys.stderr.isatty():
             _write(SHOW_CURSOR)
-        left = [ec for ec in self.running if not _is_over(ec)]
+        left = [ec for ec in self.running if ec.has_run and not _is_over(ec)]
         for ec in left:
             _write(f"Abandoned; what it made is still there. Give it back with: nepi gc {ec.exp_id}/{ec.run_id}\n")
         os._exit(128 + number)
+
+
+class BlockInterrupts(Interrupts):
+    """Signals during the `with` blocks of a program that runs by itself."""
+
+    def __init__(self) -> None:
+        super().__init__(lambda text: _write(text + "\n"))
+        self._blocks = 0
+        self._before: dict[signal.Signals, Any] = {}
+
+    @classmethod
+    def of_this_program(cls) -> BlockInterrupts | None:
+        """Return the one that is to be told of a block, or None when signals are somebody else's affair."""
+        if threading.current_thread() is not threading.main_thread():
+            return None
+        present = {number: signal.getsignal(number) for number in SIGNALS}
+        for handler in present.values():
+            owner = getattr(handler, "__self__", None)
+            if isinstance(owner, cls):
+                return owner
+        free = (signal.SIG_DFL, signal.default_int_handler, signal.SIG_IGN)
+        return cls() if all(handler in free for handler in present.values()) else None
+
+    def enter(self, ec: ExperimentController) -> None:
+        """A block begins."""
+        self.running.append(ec)
+        self._blocks += 1
+        if self._blocks > 1:
+            return
+        for number in SIGNALS:
+            handler = signal.getsignal(number)
+            if handler is not signal.SIG_IGN:  # what whoever started the program wants ignored stays so
+                self._before[number] = handler
+                signal.signal(number, self._came)
+
+    def leave(self, ec: ExperimentController) -> None:
+        """A block has ended, and its experiment with it."""
+        self.running.remove(ec)
+        self._blocks -= 1
+        if self._blocks:
+            return
+        for number, handler in self._before.items():
+            signal.signal(number, handler)
+        self._before.clear()
+
+    def _exception(self) -> BaseException:
+        return KeyboardInterrupt() if self.first in (None, signal.SIGINT) else SystemExit(self.status)
 
 
 def _is_over(ec: ExperimentController) -> bool:
