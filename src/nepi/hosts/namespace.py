@@ -41,6 +41,8 @@ COMMANDS_AT_ONCE = 64
 END_DEADLINE_S = 10.0
 LAST_WORDS_S = 1.0
 LOOK_EVERY_S = 0.02
+HELD = ("agent", "process", "netns", "link")
+"""Kinds of things that end with the agent."""
 
 
 def _absolute(path: Path) -> Path:
@@ -136,6 +138,8 @@ class NamespaceSession:
 
         An agent whose controller died while it started either ends at once or listens soon; there is no event to wait for.
         """
+        from nepi.execution.ledger_kinds import is_alive
+
         while (row := live_agent(ledger)) is not None:
             try:
                 return await cls.attach(run_dir, ledger)
@@ -143,6 +147,7 @@ class NamespaceSession:
                 if time.time() > row.created_at + START_DEADLINE_S:
                     raise
                 await asyncio.sleep(LOOK_EVERY_S)
+        ledger.forget([row.id for row in ledger.rows() if row.kind in HELD and not is_alive(row)])
         return None
 
     @classmethod

@@ -122,6 +122,29 @@ def test_when_the_agent_has_died_too_the_run_says_what_was_lost_and_nothing_is_l
     assert rows(run_dir) == []
 
 
+def test_links_in_user_space_and_their_timelines_go_on(run_dir: Path, tmp_path: Path) -> None:
+    timeline = tmp_path / "timeline.csv"
+    timeline.write_text("time,delay\n0.2,2ms\n0.4,3ms\n0.6,4ms\n0.8,5ms\n1.5,6ms\n")
+    program = f"""
+    with ExperimentController("x", backend="netns", run_id="r") as ec:
+        a, b = ec.add("Node", name="a"), ec.add("Node", name="b")
+        ec.add("Link", b, a, delay="1ms", delayBack="7ms", implementation="userspace", timeline={str(timeline)!r}, name="wire")
+        ec.add("Ping", a, target=b, count=20, interval="100ms", name="ping")
+        ec.run()
+    """
+    die_when(run_dir, program, lambda lines: json.dumps(lines).count('"set": {') == 2)
+    timeline.unlink()
+    with ExperimentController.attach("x/r") as ec:
+        assert ec.lost == []
+        ec.complete()
+        assert ec.handle("ping").result.received == 20
+        assert ec.resource("wire").connections_in_order() == (ec.guid_of("b"), ec.guid_of("a"))
+    changes = (run_dir / "traces" / "wire" / "changes").read_text().splitlines()
+    assert [line.split(",")[-1] for line in (changes[1], changes[-1])] == ["0.002", "0.006"]
+    assert summary_of(run_dir)["outcome"] == "finished"
+    assert rows(run_dir) == []
+
+
 def test_a_kept_run_is_taken_up_and_given_back_in_order(run_dir: Path) -> None:
     keep = PROGRAM.replace('run_id="r")', 'run_id="r", keep=True)').replace("ec.run()", "ec.deploy(); ec.wait_started(ec.resources)")
     die_when(run_dir, LISTEN + keep, lambda lines: bool(lines) and '"kept"' in (run_dir / "run.json").read_text())

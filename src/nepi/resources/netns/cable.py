@@ -168,7 +168,8 @@ class Cable:
 
 def _shape_of(record: dict[str, Any] | None) -> Shape:
     """Return a shape from the agent's words, in which tuples are lists."""
-    return Shape(**{name: tuple(value) if isinstance(value, list) else value for name, value in (record or {}).items()})
+    values: dict[str, Any] = {name: tuple(value) if isinstance(value, list) else value for name, value in (record or {}).items()}
+    return Shape(**values)
 
 
 async def _all(many: list[Awaitable[Any]]) -> None:

@@ -30,12 +30,14 @@ class NamespaceRun:
 
     Attributes:
         session: the agent's.
+        is_taken_up: the agent is one that an earlier controller started.
         routing: the planned routes of nodes.
         wired: its links in user space.
     """
 
     def __init__(self, ec: ExperimentController, session: NamespaceSession) -> None:
         self.session = session
+        self.is_taken_up = False
         self.routing = Routing(session)
         self.wired = Wired(session)
         self._ec = weakref.ref(ec)
@@ -56,14 +58,17 @@ class NamespaceRun:
         async def open_() -> Self:
             folder = Path(ec.run_dir)
             living = await NamespaceSession.resume(folder, ec.ledger) if ec.is_attached else None
-            return cls(ec, living or await NamespaceSession.open(folder, ec.ledger))
+            run = cls(ec, living or await NamespaceSession.open(folder, ec.ledger))
+            run.is_taken_up = living is not None
+            return run
 
         return await ec.session(KEY, open_)
 
     @classmethod
     async def found(cls, ec: ExperimentController) -> Self | None:
         """Return what an earlier controller's resources shared, or None when its agent is gone."""
-        return await cls.of(ec) if live_agent(ec.ledger) is not None else None
+        run = await cls.of(ec) if live_agent(ec.ledger) is not None else None
+        return run if run is not None and run.is_taken_up else None  # it may have ended just now
 
     @property
     def trouble(self) -> list[str]:
