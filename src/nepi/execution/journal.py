@@ -87,10 +87,8 @@ class Journal:
         self._write({"t": now, "note": facts})
 
     def close(self) -> None:
-        """Let the disk have everything, and close the file; harmless when it is closed."""
+        """Close the file; harmless when it is closed."""
         if self._fd >= 0:
-            with contextlib.suppress(OSError):  # /dev/full, and file systems that cannot
-                os.fdatasync(self._fd)
             os.close(self._fd)
             self._fd = -1
 
