@@ -102,6 +102,11 @@ def test_gc_leaves_a_run_alone_that_somebody_is_taking_up(dead: Path) -> None:
     assert nepi("gc").out == "half/r1: nothing was left\n"
 
 
+def test_release_ends_a_dead_run_too(dead: Path) -> None:
+    assert nepi("release", "half").out == "half/r1: nothing was left\n"
+    assert json.loads((dead / "run.json").read_text())["state"] == "collected"
+
+
 def test_a_lease_is_an_option_of_run(script: Callable[[str], Path], home: Path) -> None:
     path = script(
         """

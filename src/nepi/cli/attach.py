@@ -33,7 +33,7 @@ def attach(
     from nepi.cli.run import bring_to_end
     from nepi.execution.invocation import Invocation
 
-    bring_to_end(Attachment(find_run(run).path, quiet=quiet), Invocation(keep=keep), json=json, quiet=quiet, full=full_traceback)
+    bring_to_end(Attachment(find_run(run).path), Invocation(keep=keep), json=json, quiet=quiet, full=full_traceback)
 
 
 class Attachment:
@@ -41,25 +41,21 @@ class Attachment:
 
     Args:
         path: its folder.
-        quiet: do not list what is lost.
     """
 
-    def __init__(self, path: Path, *, quiet: bool) -> None:
+    def __init__(self, path: Path) -> None:
         self.path = path
-        self._quiet = quiet
 
     def as_main(self) -> contextlib.AbstractContextManager[None]:
         """Nothing has to be made ready."""
         return contextlib.nullcontext()
 
     def execute(self) -> None:
-        """Take the run up, say what is lost, and bring the run to its end."""
+        """Take the run up and bring it to its end; what is lost is told with how it ended."""
         from nepi.execution.ec import ExperimentController
 
         say_if_torn(self.path)
         with ExperimentController.attach(self.path) as ec:
-            for one in ec.lost if not self._quiet else ():
-                note(f"lost: {one}")
             ec.complete()
 
     def message(self, error: NepiError) -> str:

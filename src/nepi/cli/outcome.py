@@ -79,6 +79,9 @@ def show_outcome(one: Outcome) -> None:
     _show_measured(summary)
     _show_pairs("Failed", summary["failed"])
     _show_pairs("Left behind", summary["left_behind"])
+    for what in ("lost", "trouble"):
+        for sentence in summary.get(what) or []:
+            note(f"{what}: {sentence}")
     if summary["left_behind"]:
         note(f"Try again to give it back with: nepi gc {one.name}")
     if one.kept:

@@ -17,7 +17,7 @@ from nepi import ExperimentController, ExperimentError
 from nepi.execution.ledger import Ledger
 from nepi.execution.process_identity import ProcessIdentity
 from tests.conftest import SESSION_VARIABLE
-from tests.execution.dying import HEAD, die_when, has, lines_of, summary_of
+from tests.execution.dying import DEADLINE_S, HEAD, die_when, has, lines_of, summary_of
 from tests.hosts.worlds import SOURCE, as_nobody, python_for_anybody
 
 pytestmark = [pytest.mark.netns, pytest.mark.slow]
@@ -120,6 +120,22 @@ def test_when_the_agent_has_died_too_the_run_says_what_was_lost_and_nothing_is_l
     assert summary_of(run_dir)["outcome"] == "aborted"
     assert summary_of(run_dir)["lost"] != []
     assert rows(run_dir) == []
+
+
+def test_a_lease_gives_namespaces_back_when_controller_and_agent_are_dead(run_dir: Path) -> None:
+    from nepi.execution.ledger_kinds import is_alive
+
+    lease = PROGRAM.replace('run_id="r")', 'run_id="r", lease="200ms")')
+    die_when(run_dir, LISTEN + lease, has(RUNNING, STARTED))
+    agent = agent_of(run_dir)
+    os.kill(agent.pid, signal.SIGKILL)
+    deadline = time.monotonic() + DEADLINE_S
+    while json.loads((run_dir / "run.json").read_text())["state"] == "running":
+        assert time.monotonic() < deadline, "nobody has given the run back"
+        time.sleep(0.02)
+    assert json.loads((run_dir / "run.json").read_text())["state"] == "collected"
+    with Ledger(run_dir / "ledger.sqlite") as ledger:
+        assert [row for row in ledger.rows() if is_alive(row)] == []
 
 
 def test_links_in_user_space_and_their_timelines_go_on(run_dir: Path, tmp_path: Path) -> None:
