@@ -23,9 +23,11 @@ from nepi.execution.run import Run
 from nepi.execution.run_record import RunRecord, read_run
 from nepi.execution.rundir import RunDir
 from nepi.execution.runlock import RunLock
+from nepi.execution.saving import ROUTING
 from nepi.execution.setting import values_from
 from nepi.execution.stored import find_run, refuse_to_attach
 from nepi.model.states import ENDED, ResourceAction, ResourceState
+from nepi.plan.core import NETWORKS
 
 if TYPE_CHECKING:
     from nepi.execution.ledger import Row
@@ -81,6 +83,9 @@ class Attaching(Part):
                 stop_on_abort=bool(record.header.get("stop_on_abort")),
                 keep=keep,
                 lease=record.header.get("lease_s"),
+                networks=record.description.networks or NETWORKS,
+                routing=record.description.routing or ROUTING,
+                deadline=record.description.deadline_s,
                 loop_factory=loop_factory,
             )
             ec._take_over(rundir, lock, record)

@@ -92,6 +92,8 @@ class Ending(Part):
         deadline_s = None if deadline is None else duration_s(deadline)
         if deadline_s is None and self._taken_from is not None and self._taken_from.run_deadline is not None:
             deadline_s = max(self._taken_from.run_deadline - runner.now, 0.0)
+        if deadline_s is None:
+            deadline_s = self._deadline_s
         self._bring_to_end(deadline_s)
 
     def _bring_to_end(self, deadline_s: float | None) -> None:

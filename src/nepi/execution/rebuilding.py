@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import os
 from typing import TYPE_CHECKING, Final
 
 from nepi.engine.members import Member
 from nepi.errors import UnknownTypeError
 from nepi.execution.factory import ResourceFactory
 from nepi.execution.resource import ResourceManager
+from nepi.execution.restoring import in_order, restore_policy
 from nepi.execution.run_record import RunRecord
 from nepi.execution.setting import foresee, values_from
+from nepi.model.attributes import FromEnvironment
 from nepi.model.experiment import ResourceDescription
 from nepi.model.states import ResourceState
 
@@ -39,11 +42,8 @@ def rebuild(ec: ExperimentController, record: RunRecord) -> None:
         _create(ec, one)
     for one in described:
         _describe(ec, one, record)
-    # First those to whom the order of their ends matters; a connection is written down at both of its ends.
-    for one in sorted(described, key=lambda one: not _minds_order(ec.registry.managers[one.guid])):
-        for other in one.connections:
-            if other in ec.registry.managers and other not in ec.registry.managers[one.guid].connections:
-                ec.registry.connect(one.guid, other)
+    for guid, peer in in_order(ec, described):
+        ec.registry.connect(guid, peer)
     for change in record.changes.values():
         if change.guid in ec.registry.managers:
             foresee(ec.registry.managers[change.guid], values_from(change.values))
@@ -68,15 +68,17 @@ def _describe(ec: ExperimentController, one: ResourceDescription, record: RunRec
     manager = ec.registry.managers[one.guid]
     changed, _ = record.changed.get(one.guid, ({}, 0.0))
     for name, value in {**one.attributes, **values_from(changed)}.items():
-        manager.set(name, value)
+        if not isinstance(value, FromEnvironment):
+            manager.set(name, value)
+        elif value.variable in os.environ:
+            manager.set(name, os.environ[value.variable])
+        else:
+            ec.lost.append(f"attribute {name} of {one.name}, a credential: set the environment variable {value.variable}, or ec.set it")
+    restore_policy(ec, one)
     for trace in one.traces:
         manager.enable_trace(trace)
     if one.conditions:
         manager._when = list(one.conditions)
-
-
-def _minds_order(manager: ResourceManager) -> bool:
-    return type(manager).connections_in_order is not ResourceManager.connections_in_order
 
 
 def _note(ec: ExperimentController, manager: ResourceManager, member: Member | None, record: RunRecord) -> None:

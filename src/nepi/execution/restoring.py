@@ -32,7 +32,7 @@ def restore(ec: ExperimentController, description: ExperimentDescription) -> Ref
         with _noting(refused, one.guid):
             _add(ec, one)
             added.append(one)
-    for guid, peer in _in_order(ec, added):
+    for guid, peer in in_order(ec, added):
         with _noting(refused, guid):
             ec.register_connection(guid, peer)
     for one in added:
@@ -40,7 +40,7 @@ def restore(ec: ExperimentController, description: ExperimentDescription) -> Ref
     return refused
 
 
-def _in_order(ec: ExperimentController, added: list[ResourceDescription]) -> Iterator[tuple[int, int]]:
+def in_order(ec: ExperimentController, added: list[ResourceDescription]) -> Iterator[tuple[int, int]]:
     """Yield each connection once, so that those of links come in the order of their ends."""
     ordered = [one for one in added if ec.resource(one.guid).role == "link"]
     todo: dict[frozenset[int], tuple[int, int]] = {}
@@ -87,10 +87,15 @@ def _restore_rest(ec: ExperimentController, one: ResourceDescription, refused: R
         with _noting(refused, one.guid):
             ec.set_when(one.guid, condition, **_values(ec, values))
     with _noting(refused, one.guid):
-        policy = Policy.from_record(one.policy)
-        parts = [part for part in (policy.retry, policy.replace) if part is not None]
-        if parts:
-            ec.set_policy(one.guid, *parts)
+        restore_policy(ec, one)
+
+
+def restore_policy(ec: ExperimentController, one: ResourceDescription) -> None:
+    """Give a resource the policies of its description."""
+    policy = Policy.from_record(one.policy)
+    parts = [part for part in (policy.retry, policy.replace) if part is not None]
+    if parts:
+        ec.set_policy(one.guid, *parts)
 
 
 def _values(ec: ExperimentController, values: Mapping[str, Any]) -> dict[str, Any]:

@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, Self
 
-from nepi.errors import DescriptionError, PlanError, UsageError
+from nepi.errors import DescriptionError, PlanError, RunError, UsageError
 from nepi.execution.completing import completed, with_placeholders
 from nepi.execution.factory import ResourceFactory
 from nepi.execution.part import Part
@@ -163,7 +163,10 @@ class Saving(Part):
     def _keep_source(self, rundir: RunDir) -> None:
         """Keep the file with the run that is of it."""
         if self.source is not None:
-            rundir.write_text(rundir.path / SOURCE, [self.source.text])
+            try:
+                rundir.write_text(rundir.path / SOURCE, [self.source.text])
+            except OSError as error:
+                raise RunError(f"the run's folder {rundir.path} cannot be written: {error.strerror}") from error
 
     @classmethod
     def _with_settings(cls, description: ExperimentDescription, backend: str, settings: dict[str, Any]) -> Self:
