@@ -1,7 +1,7 @@
-"""The main job: six computers, two switches, a bottleneck of 20 Mbit/s between them, and what is measured across it.
+"""The main job: six computers, two switches, a bottleneck of 20 Mbit/s and 10 ms between them, and what is measured across it.
 
-    left-1  left-2  left-3                    right-1  right-2  right-3
-       └───────┴───────┴── west ══ 20 Mbit/s ══ east ──┴────────┴───────┘
+    left-1  left-2  left-3                           right-1  right-2  right-3
+       └───────┴───────┴── west ══ 20 Mbit/s, 10 ms ══ east ──┴────────┴───────┘
 
 First the quiet line is pinged; then iperf3 fills it, while another ping sees what the queue in front of it costs; at last
 the bottleneck is halved, at run time, and the other direction is measured.
@@ -15,7 +15,7 @@ with ExperimentController("demo", backend="netns") as ec:
     right = [ec.add("Node", name=f"right-{number}") for number in (1, 2, 3)]
     for node, switch in [(node, west) for node in left] + [(node, east) for node in right]:
         ec.add("Link", node, switch, rate="100Mbit")
-    bottleneck = ec.add("Link", west, east, name="bottleneck", rate="20Mbit")
+    bottleneck = ec.add("Link", west, east, name="bottleneck", rate="20Mbit", delay="10ms")
 
     quiet = ec.add("Ping", left[0], target=right[0], count=10, interval="100ms", name="ping-quiet")
     download, _ = ec.iperf3(left[1], right[1], duration="5s", name="download")

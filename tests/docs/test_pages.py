@@ -39,9 +39,11 @@ def test_what_a_page_says_happens(name: str, page: Page) -> None:
     assert not problems, "\n".join(problems)
 
 
-def test_the_example_of_the_readme_is_the_first_example() -> None:
-    programs = [block.text for block in blocks_of(ROOT / "README.md", "README.md") if block.language == "python"]
-    assert programs == [(ROOT / "examples" / "first.py").read_text(encoding="utf-8")]
+@pytest.mark.parametrize(("language", "name"), [("python", "first.py"), ("yaml", "first.yaml")])
+def test_the_example_of_the_readme_is_the_first_example(language: str, name: str) -> None:
+    shown = [block.text for block in blocks_of(ROOT / "README.md", "README.md") if block.language == language]
+    example = (ROOT / "examples" / name).read_text(encoding="utf-8")
+    assert shown[0] == "".join(line for line in example.splitlines(keepends=True) if not line.startswith("#"))
 
 
 def test_numbers_and_the_grouping_of_progress_do_not_matter() -> None:

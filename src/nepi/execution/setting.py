@@ -47,7 +47,7 @@ def takes_effect(manager: ResourceManager) -> bool:
 def foresee(manager: ResourceManager, values: Mapping[str, Any]) -> None:
     """Tell a resource that wants to know (it has `foresee(values)`) what is to be set later, when a condition is met."""
     if hasattr(manager, "foresee"):
-        manager.foresee(values)
+        manager.foresee({name: manager.get_attribute(name).converted(value) for name, value in values.items()})
 
 
 async def set_now(ec: ExperimentController, manager: ResourceManager, values: Mapping[str, Any], *, change: int = 0) -> None:

@@ -278,7 +278,7 @@ def test_a_delay_that_is_to_come_makes_a_link_that_can_have_it(ec: ExperimentCon
     link = ec.add("Link", a, b, rate="10Mbit")
     first = ec.add("Ping", a, target=b, count=2, interval="50ms")
     second = ec.add("Ping", a, target=b, count=2, interval="50ms")
-    link.set_when(first.finished, delay="30ms")
+    link.set_when(first.finished, delay="30ms", loss="0%")
     second.start_when(first.finished + "300ms")
     ec.run(deadline="60s")
     assert link.in_force == ("kernel" if probe()["features"]["netem"] else "userspace")
