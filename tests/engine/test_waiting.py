@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from nepi.engine import events as ev
 from tests.engine.drive import (
     DEPLOY,
     DISCOVERED,
@@ -20,6 +21,7 @@ from tests.engine.drive import (
     LeaveBehind,
     Perform,
     Profile,
+    Retry,
 )
 
 
@@ -181,3 +183,33 @@ def test_a_stopped_resource_can_wait_to_be_started_again() -> None:
     drive.order(START, 1)
     drive.waiting(1, START, 2)
     assert drive.enter(READY, 2) == [Perform(START, (1,))]
+
+
+def test_what_an_attempt_says_after_it_has_failed_is_old_news() -> None:
+    drive = Drive()
+    drive.join(1, profile=Profile(retry=Retry(3, 2.0)))
+    drive.deploy(1)
+    drive.fail(1, DEPLOY)
+    assert drive.waiting(1, DEPLOY) == []
+    assert drive.at(1.5) == []
+    assert drive.at(2.0) == [Perform(DEPLOY, (1,))]
+    assert drive.at(9.0) == []
+
+
+def test_what_an_abandoned_candidate_says_is_old_news() -> None:
+    drive = Drive()
+    drive.join(1, profile=Profile(replacements=1))
+    drive.deploy(1)
+    drive.fail(1, DEPLOY)
+    assert drive.waiting(1, DEPLOY) == []
+    assert drive.at(3.0) == []
+    assert drive.tell(ev.Renewed(1)) == [Perform(DEPLOY, (1,))]
+
+
+def test_what_was_said_before_the_next_order_went_out_is_old_news() -> None:
+    drive = Drive()
+    drive.join(1, 2, profile=Profile(retry=Retry(3, 0.0)))
+    drive.deploy(1)
+    drive.fail(1, DEPLOY)
+    said = (ev.Waiting(1, DEPLOY, (2,), 1.0), ev.Entered(DISCOVERED, (2,)))
+    assert drive.engine.handle_all(said, now=0.0) == [Perform(DEPLOY, (1,))]  # the next attempt is due in this very batch

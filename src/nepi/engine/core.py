@@ -318,6 +318,7 @@ class Engine:
             member.state == RELEASED
             or (member.release_wanted and action != RELEASE)
             or (self.aborted is not None and action in (DEPLOY, START))
+            or self._is_old_news(member, action)
         ):
             return
         member.repeat = action
@@ -334,6 +335,10 @@ class Engine:
             peer.repeaters[event.guid] = None
         due = self.now + event.delay_s
         self.timers.at(due, lambda _at: self._repeat(member, action))
+
+    def _is_old_news(self, member: Member, action: ResourceAction) -> bool:
+        """Whether it was said by an attempt that is over: one that failed meanwhile, or before the order that is only now on its way."""
+        return bool(member.renewing) or member.pause is not None or (member.doing == action and member.performed == self._turn)
 
     def _repeat(self, member: Member, action: int) -> None:
         if member.repeat != action:

@@ -6,6 +6,7 @@ resource managers find what is there already (`adopt`). Deadlines of these order
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
 from nepi.engine.lifecycle import ORDERED
@@ -20,13 +21,20 @@ if TYPE_CHECKING:
 def order_again(engine: Engine, event: Resumed) -> None:
     """Give every order once more that was not answered; what is lost has failed, and its policy decides what that means."""
     lost = dict(zip(event.lost, event.reasons, strict=True))
+    gone = {guid: member for guid, member in engine.members.items() if _is_lost(member, lost)}
     for member in list(engine.members.values()):
-        if member.guid in lost and not member.release_wanted and member.state not in ENDED:
-            _lose(engine, member, lost[member.guid])
-        elif member.state != ResourceState.RELEASED:
+        if member.guid not in gone and member.state != ResourceState.RELEASED:
             _order_again(engine, member)
+    for member in gone.values():  # after all orders are in flight again, so that what failures mean for others is as ever
+        if _is_lost(member, lost):
+            _lose(engine, member, lost[member.guid])
     for key in engine.gates.watched_traces:
         engine.out.watch_trace(*key)
+
+
+def _is_lost(member: Member, lost: Mapping[int, str]) -> bool:
+    """Whether a failure of a member is news; one whose failed candidate is being abandoned has nothing to lose."""
+    return member.guid in lost and not (member.release_wanted or member.renewing or member.state in ENDED)
 
 
 def _lose(engine: Engine, member: Member, reason: str) -> None:
