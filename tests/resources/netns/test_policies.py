@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from nepi import ExperimentController, Replace, Retry
+from nepi import ExperimentController, Replace, Retry, trace_matches
 from nepi.engine.replay import replay
 from nepi.errors import PlanError
 from nepi.execution.journal import batches
@@ -36,13 +36,13 @@ def test_the_result_of_a_tool_is_that_of_its_last_start(controller: MakeControll
     ec = controller()
     a, b = ec.add("Node", name="a"), ec.add("Node", name="b")
     link = ec.add("Link", a, b, name="link")
-    ping = ec.add("Ping", a, target=b, count=2, interval="10ms")
+    ping = ec.add("Ping", a, target=b, count=2, interval="10ms", timeout="100ms")
     ec.set_policy(ping, Retry(20, 0.1, 1.0, runs=True))
     ec.deploy([a, b, link])
     ec.wait_started([a, b, link], SOON)
     link.set(up=False)
     ec.deploy()
-    assert ec.wait_started(ping, SOON)
+    assert ec.wait_for(trace_matches(ping, "100% packet loss"), SOON)
     link.set(up=True)
     assert ec.wait_for(ping.finished, SOON)
     assert ping.trace().count("ping statistics") > 1
@@ -126,7 +126,7 @@ def test_a_disk_that_is_full_aborts_the_run_and_everything_is_given_back(small: 
     ec = ExperimentController("full", small, backend="netns")
     a, b = ec.add("Node", name="a"), ec.add("Node", name="b")
     ec.add("Link", a, b)
-    chatter = ec.add("Application", a, command="sh -c 'while echo many words; do :; done'", critical=False)
+    chatter = ec.add("Application", a, command="sh -c 'while echo many words; do sleep 0.01; done'", critical=False)
     with contextlib.closing(_Closing(ec)), FaultSchedule((Fault("disk", 1.0),)).on(ec) as injection:
         ec.deploy()
         ec.wait_for(chatter.finished, SOON)
