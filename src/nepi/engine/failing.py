@@ -212,6 +212,8 @@ class Failing:
 
     def close_gates(self, member: Member) -> None:
         """Let nothing of a member wait any longer."""
+        if member.gates is None and member.changes is None:
+            return
         gates: list[Gate] = list((member.gates or {}).values())
         gates += [change.gate for change in (member.changes or {}).values()]
         for gate in gates:

@@ -161,7 +161,7 @@ class _Doing:
     async def _called(self) -> bool:
         """Call the method; return whether it is async, so that it need not have announced a state. A plain one comes here after a fault."""
         method = getattr(self.manager, self.verb)
-        if inspect.iscoroutinefunction(method):
+        if self.fault is None or inspect.iscoroutinefunction(method):
             await method()
             return True
         await asyncio.wrap_future(self.dispatcher.in_thread(self.verb, method))
