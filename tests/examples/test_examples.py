@@ -63,7 +63,7 @@ def test_every_example_has_a_test() -> None:
 def test_first(tmp_path: Path) -> None:
     match = re.fullmatch(r"(\d+\.\d\d) of 10 Mbit/s\n", run("first", tmp_path))
     assert match is not None
-    assert float(match[1]) == pytest.approx(9.56, rel=0.1)
+    assert 7.5 < float(match[1]) <= 9.57  # 3 s over 40 ms there and back: TCP takes a part of them to get up to speed
 
 
 @pytest.mark.netns
