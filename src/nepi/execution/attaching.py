@@ -126,6 +126,7 @@ class Attaching(Part):
         """Take hold of what is there, then let the engine order again what was in flight; on the loop's thread."""
         rows = self._rows_by_owner(run)
         lost = await self._adopt_all(run, record, rows)
+        _forget_gone(run)  # what was dying when the rows were read has ended since
         for guid, member in record.engine.members.items():
             if guid not in self.registry.managers and member.state != ResourceState.RELEASED:
                 run.runner.post((guid, ResourceState.RELEASED))  # it was never planned, so nothing of it is there
@@ -137,14 +138,8 @@ class Attaching(Part):
 
     def _rows_by_owner(self, run: Run) -> dict[int, list[Row]]:
         """Return the ledger's rows by owner, and take those out of the ledger whose things are surely gone."""
-        if not run.rundir.ledger.exists():
-            return {}
-        from nepi.execution.ledger_kinds import is_alive
-
-        rows = run.ledger.rows()
-        run.ledger.forget([row.id for row in rows if not is_alive(row)])
         by_owner: dict[int, list[Row]] = {}
-        for row in rows:
+        for row in _forget_gone(run):
             by_owner.setdefault(row.owner, []).append(row)
         return by_owner
 
@@ -216,6 +211,17 @@ class Attaching(Part):
         runner = self._running().runner
         at = runner.engine.members[guid].entered[state]
         return runner.now - at if at is not None else 0.0
+
+
+def _forget_gone(run: Run) -> list[Row]:
+    """Take those rows out of the ledger whose things are surely gone; return all that were there."""
+    if not run.rundir.ledger.exists():
+        return []
+    from nepi.execution.ledger_kinds import is_alive
+
+    rows = run.ledger.rows()
+    run.ledger.forget([row.id for row in rows if not is_alive(row)])
+    return rows
 
 
 def _may_be_there(member: Member, rows: list[Row] | None) -> bool:
