@@ -125,7 +125,7 @@ def test_a_whole_process_tree_that_ignores_term_is_killed_after_its_grace(backen
     stubborn = "trap '' TERM; (trap '' TERM; echo child; sleep 600) & echo parent; wait; sleep 600"
     app = backend.command(ec, backend.node(ec, "a"), stubborn, grace="100ms")
     ec.deploy()
-    assert ec.wait_for(trace_matches(app, "child") & trace_matches(app, "parent"), SOON)
+    assert ec.wait_for(app.started & trace_matches(app, "child") & trace_matches(app, "parent"), SOON)
     app.stop()
     assert ec.wait_for(app.stopped, SOON)
     assert ec.exec(ec.handle("a"), ["sh", "-c", "ps -eo args | grep -c '[s]leep 600'"]).stdout in (b"0\n", b"")
