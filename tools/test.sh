@@ -9,20 +9,30 @@ work=$(mktemp -d "${TMPDIR:-/tmp}/nepi.XXXXXX") || exit 1 # short: UNIX sockets 
 trap 'rm -rf "$work"' EXIT
 colour=auto
 [ ! -t 1 ] || colour=yes
+here=(.venv/bin/python -m pytest "--color=$colour")
 titles=()
-failed=0
+MOST_TRIED_AGAIN=5
 
-# run_part TITLE COMMAND...: run it, keep its last line for the summary, remember a failure.
+# run_part NUMBER COMMAND...: run it with a cache of its own, keep its output and how it ended.
 run_part() {
-    local title=$1 log="$work/log.${#titles[@]}"
+    local number=$1
     shift
-    printf '\n== %s\n' "$title"
-    titles+=("$title")
-    "$@" 2>&1 | tee "$log"
-    [ "${PIPESTATUS[0]}" = 0 ] || failed=1
+    NEPI_TEST_CACHE=$work/cache.$number "$@" >"$work/log.$number" 2>&1
+    echo $? >"$work/ended.$number"
 }
 
-here=(.venv/bin/python -m pytest "--color=$colour")
+# A test of the real kernel, in real time, on a busy machine may fail by chance. The few that failed are tried once more, alone; what
+# passes only then is named in the summary, for it is a mistake in the test or in the code all the same.
+second_try() {
+    local number=$1 failures
+    shift
+    failures=$(grep -c '": true' "$work/cache.$number/v/cache/lastfailed" 2>/dev/null)
+    [ "$(cat "$work/ended.$number")" = 1 ] && [ "${failures:-0}" -ge 1 ] && [ "$failures" -le "$MOST_TRIED_AGAIN" ] || return
+    printf '\n== %s: %s failed, tried once more, alone\n' "${titles[number]}" "$failures"
+    cp "$work/cache.$number/v/cache/lastfailed" "$work/flaky.$number"
+    NEPI_TEST_CACHE=$work/cache.$number "$@" --last-failed --last-failed-no-failures none 2>&1 | tee "$work/log.$number.again"
+    [ "${PIPESTATUS[0]}" != 0 ] || echo again >"$work/ended.$number"
+}
 
 # nobody gets a home and a scratch folder of its own, and leaves nothing in the tree.
 as_nobody() {
@@ -49,24 +59,56 @@ rootless() {
     if ! nobody_can_use "$tree"; then
         tree=$work/copy
         echo "The user nobody cannot use $PWD; testing a copy of it."
-        if ! make_copy || ! nobody_can_use "$tree"; then
+        if ! { [ -d "$tree" ] || make_copy; } || ! nobody_can_use "$tree"; then
             echo "The copy cannot be used by nobody either."
             return 1
         fi
     fi
-    (cd "$tree" && as_nobody "${here[@]}" -p no:cacheprovider -m 'netns and not root and not bench' "$@")
+    mkdir -p "$NEPI_TEST_CACHE" && chown -R nobody "$NEPI_TEST_CACHE"
+    (cd "$tree" && as_nobody "${here[@]}" -o "cache_dir=$NEPI_TEST_CACHE" -m 'netns and not root and not bench' "$@")
 }
 
-run_part 'pure, two at a time' "${here[@]}" -n 2 -m 'not netns and not root and not bench' "$@"
+in_tree() { "${here[@]}" -o "cache_dir=$NEPI_TEST_CACHE" "$@"; }
+
+pure() { in_tree -n 2 -m 'not netns and not root and not bench' "$@"; }
+as_root() { in_tree -m '(netns or root) and not bench' "$@"; }
+as_user() { in_tree -m 'netns and not root and not bench' "$@"; }
+
+titles=('pure, two at a time')
+parts=(pure)
 if [ "$(id -u)" = 0 ]; then
-    run_part 'namespaces, as root' "${here[@]}" -m '(netns or root) and not bench' "$@"
-    run_part 'namespaces, as nobody' rootless "$@"
+    titles+=('namespaces, as root' 'namespaces, as nobody')
+    parts+=(as_root rootless)
 else
-    run_part "namespaces, as $(id -un)" "${here[@]}" -m 'netns and not root and not bench' "$@"
+    titles+=("namespaces, as $(id -un)")
+    parts+=(as_user)
 fi
 
+# The pure part uses all cores. The others mostly wait for real time to pass, so they run side by side.
+start() {
+    run_part "$1" "${parts[$1]}" "${@:2}" &
+    pids[$1]=$!
+}
+show_until_ended() {
+    printf '\n== %s\n' "${titles[$1]}"
+    tail -n +1 -F --pid="${pids[$1]}" "$work/log.$1" 2>/dev/null
+    wait "${pids[$1]}"
+}
+pids=()
+start 0 "$@"
+show_until_ended 0
+for ((number = 1; number < ${#parts[@]}; number++)); do start "$number" "$@"; done
+for ((number = 1; number < ${#parts[@]}; number++)); do show_until_ended "$number"; done
+for number in "${!parts[@]}"; do second_try "$number" "${parts[number]}" "$@"; done
+
+failed=0
 printf '\n== summary\n'
-for number in "${!titles[@]}"; do
+for number in "${!parts[@]}"; do
     printf '%-24s %s\n' "${titles[number]}" "$(tail -n 1 "$work/log.$number" | sed 's/^=* *//; s/ *=*$//')"
+    case $(cat "$work/ended.$number") in
+    0) ;;
+    again) sed -n 's/^ *"\(.*\)": true,*$/    passed only when tried again: \1/p' "$work/flaky.$number" ;;
+    *) failed=1 ;;
+    esac
 done
 exit "$failed"
