@@ -21,6 +21,7 @@ from tests.engine.drive import (
     START,
     STARTED,
     STOP,
+    STOPPED,
     TOLERANT,
     Abort,
     Cancel,
@@ -119,6 +120,18 @@ def test_a_stop_between_two_attempts_is_kept_until_it_runs_again() -> None:
     assert drive.order(STOP, 1) == []
     drive.at(1.0)
     assert drive.enter(STARTED, 1) == [Perform(STOP, (1,))]
+    agreed(drive)
+
+
+def test_a_stop_while_it_is_being_started_is_kept_until_it_runs() -> None:
+    drive = drive_of(1)
+    drive.deploy(1)
+    assert drive.enter(READY, 1) == [Perform(START, (1,))]
+    assert drive.order(STOP, 1) == []
+    assert drive.enter(STARTED, 1) == [Perform(STOP, (1,))]
+    drive.enter(STOPPED, 1)
+    assert drive.order(START, 1) == [Perform(START, (1,))]
+    assert drive.enter(STARTED, 1) == []
     agreed(drive)
 
 

@@ -285,8 +285,8 @@ class Engine:
         """Perform an action unless the table, an abort or a release forbids it."""
         if action != RELEASE and (member.release_wanted or member.renewing or (self.aborted is not None and action != STOP)):
             return
-        if action == STOP and member.pause is not None and member.state == READY:
-            member.stop_wanted = True  # it failed while it ran, and will be started again, only to be stopped
+        if action == STOP and member.state == READY and (member.doing == START or member.pause is not None):
+            member.stop_wanted = True  # it is being started, or will be again after it failed, only to be stopped
             return
         if (member.state, action) not in ORDERED or member.doing == action or (member.given_up and action != RELEASE):
             return

@@ -69,7 +69,7 @@ class Member:
         replaced: how many other candidates were tried.
         pause: the failed attempt after which it waits for the next one, or None.
         renewing: why it is going back to NEW, which it has not answered yet; or "".
-        stop_wanted: it is to be stopped when it is STARTED again.
+        stop_wanted: it is to be stopped as soon as it is STARTED.
         changes: what is to be set on it when a condition is met, by number.
         needs: (provider, state) pairs.
         providers: guids that it depends on; they are released after it.
