@@ -62,6 +62,7 @@ missing_packages() {
         command -v bird >/dev/null || printf 'bird2 '
         [ -x /usr/lib/frr/zebra ] || printf 'frr '
         command -v sysctl >/dev/null || printf 'procps '
+        command -v sshd >/dev/null || printf 'openssh-server openssh-client '
     fi
     [ -x "$venv/bin/python" ] || can_make_venv "$1" || printf 'python3-venv '
 }

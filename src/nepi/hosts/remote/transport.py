@@ -85,12 +85,13 @@ class Transport(Protocol):
     files: Files
 
     async def run(self, command: str, *, stdin: bytes = b"", deadline_s: float | None = None, once: bool = True) -> Completed:
-        """Have a line of POSIX shell executed to its end.
+        """Have a line of POSIX shell executed to its end, in the user's home.
 
         Args:
             command: text for sh(1), made by `nepi.hosts.remote.quoting` only.
             stdin: what it reads.
-            deadline_s: seconds until it is given up.
+            deadline_s: seconds until it is given up, waiting for the connection included. Its channel is closed then; what it
+                started on the host need not notice.
             once: it must not be executed a second time, so a connection that is lost after it was sent is an error; False tries again.
 
         Raises:
@@ -98,8 +99,14 @@ class Transport(Protocol):
             DeadlineError: it took longer than `deadline_s`.
         """
 
-    async def open(self, command: str) -> Stream:
-        """Start a line of POSIX shell that stays; it ends with the connection.
+    async def open(self, command: str, *, forward_x11: bool = False) -> Stream:
+        """Start a line of POSIX shell that stays; it ends with the connection: its standard input ends, and nobody reads it any more.
+
+        Of the connection's ten channels two are kept from streams, so that commands and files have their turn; what is more waits.
+
+        Args:
+            command: as for `run`.
+            forward_x11: what it draws appears on this machine's display.
 
         Raises:
             ConnectError: the host cannot be reached.
@@ -113,7 +120,7 @@ class Transport(Protocol):
         """
 
     async def lost(self) -> None:
-        """Wait until the present connection is lost."""
+        """Wait until the present connection is lost; return at once when there is none."""
 
     async def close(self) -> None:
         """Close the connection, and what runs by `open` with it."""
