@@ -62,7 +62,9 @@ missing_packages() {
         command -v bird >/dev/null || printf 'bird2 '
         [ -x /usr/lib/frr/zebra ] || printf 'frr '
         command -v sysctl >/dev/null || printf 'procps '
-        command -v sshd >/dev/null || printf 'openssh-server openssh-client '
+        [ -x /usr/sbin/sshd ] || printf 'openssh-server '
+        command -v ssh >/dev/null || printf 'openssh-client '
+        command -v sudo >/dev/null || printf 'sudo '
     fi
     [ -x "$venv/bin/python" ] || can_make_venv "$1" || printf 'python3-venv '
 }

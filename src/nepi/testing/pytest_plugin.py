@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
@@ -14,8 +15,12 @@ from nepi.testing.controller import VirtualController, virtual_controller
 from nepi.testing.faults import Fault, FaultSchedule, Injection
 from nepi.testing.leaks import Leaks
 
+if TYPE_CHECKING:
+    from nepi.lab import Lab
+
 MakeController = Callable[..., VirtualController]
 Inject = Callable[..., Injection]
+MakeLab = Callable[..., "Lab"]
 
 
 @pytest.fixture
@@ -54,3 +59,26 @@ def no_leaks() -> Iterator[None]:
     leaks = Leaks()
     with leaks:
         yield
+
+
+@pytest.fixture(scope="session")
+def ssh_lab() -> Iterator[MakeLab]:
+    """Makes labs, hosts with a real SSH server each: `ssh_lab(3, jump=True)`. Needs root, and skips the test without.
+
+    The same arguments give the same lab all through the session, so leave its hosts as they were; a test that reboots or cuts them
+    makes its own by `with Lab(...)`. Call it from a fixture of a module or session: what a test makes itself counts as left behind.
+    """
+    from nepi.lab import Lab
+
+    if os.geteuid() != 0:
+        pytest.skip("needs root")
+    made: dict[tuple[int, str], Lab] = {}
+    with ExitStack() as stack:
+
+        def new(count: int = 1, **settings: Any) -> Lab:
+            key = (count, repr(sorted(settings.items())))
+            if key not in made:
+                made[key] = stack.enter_context(Lab(count, **settings))
+            return made[key]
+
+        yield new

@@ -1,0 +1,5 @@
+"""A lab to test against: hosts on this machine, each with a real SSH server. docs/howto/lab.md shows how to use it."""
+
+from nepi.lab.lab import Lab, LabHost
+
+__all__ = ["Lab", "LabHost"]

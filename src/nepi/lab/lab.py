@@ -1,0 +1,305 @@
+"""`Lab`: hosts on this machine, each with a network, files, processes and an SSH server of its own."""
+
+from __future__ import annotations
+
+import contextlib
+import fcntl
+import os
+import secrets
+import shutil
+import tempfile
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from types import TracebackType
+from typing import Final, Self
+
+from nepi.errors import ResourceError, UnknownResourceError, UsageError, did_you_mean
+from nepi.lab import client, files, network, package
+from nepi.lab.faults import Faults
+from nepi.lab.plan import SSH_PORT, check_size, free_subnets, plan_lab
+from nepi.lab.processes import BACKEND, END_DEADLINE_S, end_host
+from nepi.lab.record import FILES, HOLDER, NAME, Record, load
+
+DISK_BYTES: Final = 1 << 30
+_HERE: Final = Path(__file__).parent
+_TOOLS: Final = {
+    "/usr/sbin/sshd": "openssh-server",
+    "ssh-keygen": "openssh-client",
+    "ip": "iproute2",
+    "unshare": "util-linux",
+    "nsenter": "util-linux",
+    "mount": "mount",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class LabHost:
+    """What is needed to reach one host.
+
+    Attributes:
+        name: in `ssh_config`, "h1", "h2", ...
+        hostname: what it calls itself.
+        behind: name of its jump host, or "".
+        user: who may log in with the key: root, and also "nepi" (sudo without a password) and "plain" (no sudo).
+        host_key: public key of its SSH server, as "type key".
+    """
+
+    name: str
+    hostname: str
+    address: str
+    port: int
+    behind: str
+    user: str
+    host_key: str
+    identity: Path
+    known_hosts: Path
+    ssh_config: Path
+
+
+class Lab(Faults):
+    """A lab; as a context manager it is up inside the block.
+
+    Args:
+        count: number of hosts, h1 to hN.
+        jump: how many of them, the last ones, are hidden, each behind another; True is one, behind h1.
+        folder: where its files are; a new temporary folder without it.
+        disk_bytes: how much each host can write (to its root, /home, /root and /tmp), in memory and only when written.
+        sshd: options of sshd_config(5) for all SSH servers, such as {"MaxSessions": 2}.
+        tied: the hosts end with this process, however it ends; false lets them live until `down`.
+    """
+
+    def __init__(
+        self,
+        count: int = 1,
+        *,
+        jump: int | bool = False,
+        folder: Path | str | None = None,
+        disk_bytes: int = DISK_BYTES,
+        sshd: Mapping[str, str | int] | None = None,
+        tied: bool = True,
+    ) -> None:
+        check_size(count, int(jump))
+        super().__init__(tied)
+        self._count = count
+        self._hidden = int(jump)
+        self._asked_folder = Path(folder).absolute() if folder is not None else None
+        self._disk_bytes = disk_bytes
+        self._sshd = dict(sshd or {})
+        self.hosts: tuple[LabHost, ...] = ()
+
+    @classmethod
+    def open(cls, folder: Path | str) -> Lab:
+        """Return the lab that somebody has made in a folder.
+
+        Raises:
+            UsageError: there is none, or it is not whole.
+        """
+        record = load(Path(folder).absolute())
+        if record is None:
+            raise UsageError(f"there is no lab in {folder}; `nepi lab up 2` makes one")
+        if record.state != "up" or not record.is_of_this_boot():
+            raise UsageError(f"the lab in {folder} is not up; `nepi lab down --dir {folder}` removes what is left of it")
+        lab = cls(len(record.plan.hosts), folder=folder, tied=False)
+        lab._record = record
+        lab._describe()
+        return lab
+
+    @property
+    def folder(self) -> Path:
+        """Where the lab's files are."""
+        return self._here.folder
+
+    @property
+    def identity(self) -> Path:
+        """The private key that opens all hosts."""
+        return self.folder / "identity"
+
+    @property
+    def known_hosts(self) -> Path:
+        """The hosts' public keys."""
+        return self.folder / "known_hosts"
+
+    @property
+    def ssh_config(self) -> Path:
+        """A file for `ssh -F`."""
+        return self.folder / "ssh_config"
+
+    def host(self, name: str) -> LabHost:
+        """Return a host by its name.
+
+        Raises:
+            UnknownResourceError: there is none.
+        """
+        for one in self.hosts:
+            if one.name == name:
+                return one
+        names = [one.name for one in self.hosts]
+        raise UnknownResourceError(f"the lab has no host {name!r}{did_you_mean(name, names)}; it has {', '.join(names)}")
+
+    def ssh(self, name: str, *argv: str) -> list[str]:
+        """Return the command line that runs a command (or a shell) on a host."""
+        return ["ssh", "-F", str(self.ssh_config), self.host(name).name, *argv]
+
+    def up(self) -> Self:
+        """Make the lab.
+
+        Raises:
+            UsageError: it needs root; there is one already.
+            ResourceError: something could not be made; what had been made is gone again.
+        """
+        if self._record is not None:
+            raise UsageError("this lab is up already")
+        check_possible()
+        try:
+            self._make()
+        except BaseException:
+            with contextlib.suppress(ResourceError):
+                self.down()
+            raise
+        return self
+
+    def down(self) -> None:
+        """Give everything back. Harmless when done twice."""
+        record, self._record, self.hosts = self._record, None, ()
+        pipes, self._pipes = self._pipes, {}
+        if record is not None:
+            take_down(record)
+        for one in pipes.values():
+            one.let_go()
+
+    def __enter__(self) -> Self:
+        return self.up()
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+        self.down()
+
+    def _make(self) -> None:
+        with tempfile.TemporaryDirectory(prefix="nepi-lab-package-") as workspace:
+            repository = package.build(Path(workspace)) if shutil.which("dpkg-deb") else None
+        self._claim()
+        record = self._here
+        client.make_keys([(self.identity, "nepi lab")])
+        self._start(HOLDER, ["unshare", "--mount", "--propagation", "private", "sh", "-c", _script("holder.sh"), "nepi-lab-disks",
+                             str(record.plan.disk_bytes), *(host.name for host in record.plan.hosts)])  # fmt: skip
+        self._go([HOLDER])
+        self._pipes[HOLDER].tell("tied" if self._tied else "stay")
+        self._furnish(repository)
+        self.boot(record.plan.hosts)
+        record.state = "up"
+        record.save()
+        self._describe()
+
+    def _claim(self) -> None:
+        """Decide on names and addresses, write them down, and make the bridges."""
+        folder, made = self._make_folder()
+        with _one_at_a_time():
+            subnets = free_subnets(self._hidden + 1, network.taken_networks(), str(folder))
+            plan = plan_lab(self._count, self._hidden, secrets.token_hex(3), subnets, self._disk_bytes)
+            record = Record(folder / NAME, plan, own_network(), made, sshd=self._sshd)
+            record.claim()
+            self._record = record
+            network.carry_out(network.bridges(plan))
+
+    def _make_folder(self) -> tuple[Path, bool]:
+        if self._asked_folder is None:
+            return Path(tempfile.mkdtemp(prefix="nepi-lab-")), True
+        folder = self._asked_folder
+        there = folder.is_dir()
+        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        taken = [name for name in FILES if (folder / name).exists()]
+        if taken and not (folder / NAME).exists():
+            raise UsageError(f"{folder} has files that are not of a lab ({', '.join(taken)}); choose another folder")
+        return folder, not there
+
+    def _furnish(self, repository: package.Repository | None) -> None:
+        plan = self._here.plan
+        disks = [self._disk(host.name) for host in plan.hosts]
+        places = [disk / "upper" / files.HOST_KEY.lstrip("/") for disk in disks]
+        etc_ssh = Path("/etc/ssh").stat()
+        for place in places:
+            place.parent.mkdir(parents=True, mode=etc_ssh.st_mode & 0o777)
+        client.make_keys([(place, host.name) for place, host in zip(places, plan.hosts, strict=True)])
+        keys = [client.public_key(place) for place in places]
+        known = client.known_hosts(plan, keys)
+        self.known_hosts.write_text(known)
+        self.ssh_config.write_text(client.ssh_config(plan, self.folder))
+        mine = client.public_key(self.identity) + " nepi-lab\n"
+        config = files.sshd_config(self._here.sshd)
+        for host, disk, key in zip(plan.hosts, disks, keys, strict=True):
+            files.furnish(files.Disk(disk), host, plan, files.Keys(mine, key), known, repository, config)
+            (disk / "net").write_text(network.addresses(host))
+
+    def _describe(self) -> None:
+        keys = dict(line.split(" ", 1) for line in self.known_hosts.read_text().splitlines())
+        by_name = {names.split(",")[0]: key for names, key in keys.items()}
+        self.hosts = tuple(
+            LabHost(
+                host.name, host.name, host.address, SSH_PORT, host.behind, "root", by_name[host.name],
+                self.identity, self.known_hosts, self.ssh_config,
+            )
+            for host in self._here.plan.hosts
+        )  # fmt: skip
+
+
+def check_possible() -> None:
+    """Check that a lab can be made here.
+
+    Raises:
+        UsageError: it needs root, or commands are missing.
+    """
+    if os.geteuid() != 0:
+        raise UsageError("a lab needs root: it makes hosts with file systems and SSH servers of their own; try: sudo nepi lab up")
+    missing = sorted({debian for tool, debian in _TOOLS.items() if shutil.which(tool) is None})
+    if missing:
+        raise UsageError(f"a lab needs Debian packages that are missing: sudo apt-get install --no-install-recommends {' '.join(missing)}")
+
+
+def take_down(record: Record) -> None:
+    """Give back all that a record says, in whatever state it was left.
+
+    Raises:
+        ResourceError: something did not go away; the record is kept, and this may be tried again.
+    """
+    if record.is_of_this_boot():
+        into = _way_to_the_bridges(record)
+        stuck = [name for name, one in record.processes.items() if name != HOLDER and not end_host(one)]
+        if stuck:
+            raise ResourceError(f"{', '.join(stuck)} did not end within {END_DEADLINE_S:g} s", action="down", backend=BACKEND)
+        if into is not None:
+            network.remove(record.plan.interfaces, record.plan.subnets[1:], into)
+        if HOLDER in record.processes and not record.processes[HOLDER].kill(END_DEADLINE_S):
+            raise ResourceError(f"{HOLDER} did not go within {END_DEADLINE_S:g} s", action="down", backend=BACKEND)
+    record.remove()
+
+
+def own_network() -> str:
+    """Return the name of the network namespace that this process is in."""
+    return str(Path("/proc/self/ns/net").readlink())
+
+
+def _way_to_the_bridges(record: Record) -> tuple[str, ...] | None:
+    """Return a command that runs its arguments where the bridges are; None when that network namespace is gone."""
+    if own_network() == record.netns:
+        return ()
+    for entry in Path("/proc").iterdir():
+        if entry.name.isdigit():
+            with contextlib.suppress(OSError):
+                if str((entry / "ns" / "net").readlink()) == record.netns:
+                    return ("nsenter", f"--net={entry}/ns/net")
+    return None
+
+
+@contextlib.contextmanager
+def _one_at_a_time() -> Iterator[None]:
+    """Let no other lab choose its addresses meanwhile."""
+    folder = os.open("/run", os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+    try:
+        fcntl.flock(folder, fcntl.LOCK_EX)
+        yield
+    finally:
+        os.close(folder)
+
+
+def _script(name: str) -> str:
+    return (_HERE / name).read_text()
