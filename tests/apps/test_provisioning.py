@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from nepi.apps.provisioning import Command, Fetch, Folders, Put, provisioning_steps
+from nepi.apps.provisioning import Command, Depend, Fetch, Folders, Put, provisioning_steps
 from nepi.errors import BadValueError
 
 FOLDERS = Folders(Path("/run"), Path("/run/n"), Path("/run/n/apps/a"), Path("/run/traces/a"))
@@ -32,7 +32,7 @@ def test_steps_come_in_the_order_of_the_original() -> None:
         Put("bins", USR / "bin" / "two words", Path("/b/two words"), mode=0o755),
         Put("libs", USR / "lib" / "libx.so", Path("/l/libx.so")),
         Put("code", FOLDERS.app / "code", Path("/home/me/hello.c")),
-        Command("depends", ("dpkg-query", "--show", "--showformat", "${Package} ${Version}\\n", "gcc", "make")),
+        Depend("depends", ("gcc", "make")),
         Command("build", ("/bin/sh", "-c", "gcc -x c ${CODE} -o hello")),
         Command("install", ("/bin/sh", "-c", "mv hello ${BIN}")),
     ]
@@ -50,6 +50,7 @@ def test_nothing_asked_for_is_nothing_to_do() -> None:
     ("values", "reason"),
     [
         ({"sources": "http://host.test/"}, "attribute 'sources': 'http://host.test/' names no file"),
+        ({"depends": "gcc --force-yes"}, "attribute 'depends': '--force-yes' is no name of a package"),
         ({"files": "'a"}, "attribute 'files': \"'a\" cannot be split into words"),
     ],
 )

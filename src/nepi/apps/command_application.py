@@ -134,6 +134,17 @@ class CommandApplication(ResourceManager):
         """The folder where the command runs; every file that it writes there is a trace."""
         return self.trace_path("stdout").parent
 
+    @property
+    def there(self) -> Path:
+        """The same folder on its host: another one where the host has files of its own, which `gather` brings here."""
+        return self.folders().run
+
+    async def gather(self) -> None:
+        """Bring here what the command has written in `there`; hosts with files of their own do it, once it has ended or been torn down."""
+
+    async def look(self) -> None:
+        """Bring here what the command has printed so far; hosts with files of their own do it."""
+
     async def start(self) -> None:
         """Start the command and wait until it does what it is for."""
         self._stopping = False
@@ -199,7 +210,7 @@ class CommandApplication(ResourceManager):
             stdin=None if is_open else first,
             open_stdin=is_open,
             env=self.variables(),
-            cwd=self.run_home,
+            cwd=self.there,
             owner=self.guid,
         )
         if is_open and first is not None:
@@ -227,6 +238,7 @@ class CommandApplication(ResourceManager):
         if exit_.status is not None:
             self.ec.exited(self.guid, exit_.status)
         try:
+            await self.gather()
             await self.conclude()
             self.note_end()
             reason = self.failure_of(exit_)
@@ -242,15 +254,20 @@ class CommandApplication(ResourceManager):
         """End the command and everything that it started."""
         await self._end()
         if self.state == STARTED:
+            await self.gather()
             await self.conclude()
             self.note_end()
             self.set_stopped()
 
     async def release(self) -> None:
         """End the command if it runs, then run `tearDown`."""
+        ran_until_now = self.state == STARTED
         await self._end()
         if self.get("tearDown") and self.start_time is not None and not self._released:
             await self._tear_down()
+            ran_until_now = True
+        if ran_until_now:
+            await self.gather()
         self.set_released()
 
     async def abandon(self) -> None:

@@ -106,7 +106,7 @@ class HttpServer(ToolApplication[None]):
 
     def argv(self) -> list[str]:
         """Return the server's command line."""
-        return http_server_argv(self.chosen(), self.run_home)
+        return http_server_argv(self.chosen(), self.there)
 
     def read_result(self, stdout: bytes) -> None:
         """Return nothing: the clients have the figures."""
@@ -114,13 +114,13 @@ class HttpServer(ToolApplication[None]):
     async def start(self) -> None:
         """Write what it serves, then start it."""
         options, host = self.chosen(), self.peer(HostNode).host
-        www = self.run_home / "www"
+        www = self.there / "www"
         if not options.root:
             await host.write_file(www / "index.html", b"<!DOCTYPE html><title>NEPI</title><p>It works.\n")
         if options.data_bytes:
             await host.write_file(www / DATA_FILE, await asyncio.to_thread(some_data, options.data_bytes))
         if options.program == "nginx":
-            await host.write_file(self.run_home / "nginx.conf", nginx_configuration(options, self.run_home).encode())
+            await host.write_file(self.there / "nginx.conf", nginx_configuration(options, self.there).encode())
         await super().start()
 
     async def wait_until_started(self, host: HostNode, process: Process) -> None:

@@ -5,8 +5,9 @@ The order and the places are the original's. Lists are separated by semicolons, 
 
 from __future__ import annotations
 
+import re
 import shlex
-from collections.abc import Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
@@ -15,6 +16,8 @@ from urllib.parse import unquote, urlsplit
 from nepi.errors import BadValueError
 
 URL_SCHEMES: Final = ("http", "https")
+_PACKAGE: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9+._:~=@-]*", re.ASCII)
+"""A package's name, with a version or an architecture if need be; nothing that a package manager takes for an option."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,7 +77,15 @@ class Command:
     argv: tuple[str, ...]
 
 
-Step = Put | Fetch | Command
+@dataclass(frozen=True, slots=True)
+class Depend:
+    """Have packages of the host's distribution there; that they are not is a failure of the application."""
+
+    attribute: str
+    packages: tuple[str, ...]
+
+
+Step = Put | Fetch | Depend | Command
 
 
 def provisioning_steps(values: Mapping[str, Any], folders: Folders) -> list[Step]:
@@ -97,10 +108,17 @@ def provisioning_steps(values: Mapping[str, Any], folders: Folders) -> list[Step
     elif code:
         steps.append(Put("code", folders.app / "code", Path(code)))
     if depends := _listed(values, "depends"):
-        steps.append(Command("depends", ("dpkg-query", "--show", "--showformat", "${Package} ${Version}\\n", *depends)))
+        steps.append(Depend("depends", tuple(_packages(depends))))
     # The user's own shell text; the path tags are variables of its environment, and nothing is put into it.
     steps += [Command(name, ("/bin/sh", "-c", values[name])) for name in ("build", "install") if values.get(name)]
     return steps
+
+
+def _packages(names: Iterable[str]) -> Iterator[str]:
+    for name in names:
+        if not _PACKAGE.fullmatch(name):
+            raise BadValueError(f"attribute 'depends': {name!r} is no name of a package")
+        yield name
 
 
 def _source(one: str, folder: Path) -> Step:

@@ -77,7 +77,7 @@ class RoutingDaemon(CommandApplication):
             raise ResourceError(f"{what}: leave out routing='static' of the node", resource=self.name)
         host = node.host
         for name, text in self.files().items():
-            await host.write_file(self.run_home / name, text.encode())
+            await host.write_file(self.there / name, text.encode())
         done = await host.run(linkdown_argv(one.ifname for one in self.interfaces()))
         if done.exit.status:
             raise CommandError(done.argv, done.exit.status, done.stderr.decode(errors="replace"))
@@ -95,6 +95,7 @@ class RoutingDaemon(CommandApplication):
             ended.cancel()
 
     async def _has_converged(self, host: HostNode) -> bool:
+        await self.look()
         wanted = {one.ifname for one in self.interfaces() if one.neighbours}
         if not wanted <= {interface for interface, _ in self._read().full()}:
             return False

@@ -192,7 +192,7 @@ class TcpInfo(ToolApplication[TcpInfoResult]):
             await self._tell_interval()
 
     async def _tell_interval(self) -> None:
-        await self.peer(HostNode).host.write_file(self.run_home / INTERVAL_FILE, f"{self.get('interval'):f}\n".encode())
+        await self.peer(HostNode).host.write_file(self.there / INTERVAL_FILE, f"{self.get('interval'):f}\n".encode())
 
     def read_result(self, stdout: bytes) -> TcpInfoResult:
         """Return the samples."""

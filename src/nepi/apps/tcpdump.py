@@ -37,7 +37,7 @@ class Tcpdump(ToolApplication[TcpdumpResult]):
         """Return tcpdump's command line."""
         options = self.chosen()
         # It runs where it may capture, in a user namespace even as its root: becoming another user would only lose the file.
-        return tcpdump_argv(options, pcap_file=self.trace_path("pcap") if options.write else None, user="root")
+        return tcpdump_argv(options, pcap_file=self.there / "pcap" if options.write else None, user="root")
 
     def read_result(self, stdout: bytes) -> TcpdumpResult:
         """Return what tcpdump said on standard error."""
@@ -47,7 +47,7 @@ class Tcpdump(ToolApplication[TcpdumpResult]):
         """Wait until tcpdump says that it listens. It writes to a file, which nobody is told of: the file is looked at."""
         ended = asyncio.ensure_future(process.wait())
         try:
-            while not tcpdump_listens(self._said()):
+            while not await self._listens():
                 if ended.done():
                     if ended.result().status == 0:
                         return  # it had only something to print
@@ -57,6 +57,10 @@ class Tcpdump(ToolApplication[TcpdumpResult]):
             ended.cancel()
             with contextlib.suppress(asyncio.CancelledError):
                 await ended
+
+    async def _listens(self) -> bool:
+        await self.look()
+        return tcpdump_listens(self._said())
 
     def _said(self) -> bytes:
         try:
