@@ -8,11 +8,11 @@ from typing import Any
 import pytest
 
 from nepi.errors import BadValueError
+from nepi.hosts.impairments import BACKWARD, DIRECTIONAL, shape_of
 from nepi.hosts.namespace import Shape
 from nepi.model.experiment import ResourceDescription
 from nepi.model.loss_bursts import GilbertElliott, bursts_of_mean_length, mean_loss
 from nepi.model.typespec import Remark
-from nepi.resources.netns.impairments import BACKWARD, DIRECTIONAL, shape_of
 from nepi.resources.netns.implementation import choose
 from nepi.resources.netns.link import Link, check_link
 from nepi.resources.netns.link_checks import link_mistakes

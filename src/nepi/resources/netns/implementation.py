@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from typing import Any, Final
 
+from nepi.hosts.impairments import DIRECTIONAL, shape_of
 from nepi.hosts.namespace import Shape
-from nepi.resources.netns.impairments import DIRECTIONAL, shape_of
 
 AUTO: Final = "auto"
 KERNEL: Final = "kernel"

@@ -8,14 +8,15 @@ from typing import Any, ClassVar
 from nepi.errors import BadValueError, ResourceError
 from nepi.execution.attribute import Attribute, Flags
 from nepi.execution.trace import Trace
+from nepi.hosts.impairments import BACK, value_mistakes
 from nepi.model.experiment import ResourceDescription
 from nepi.model.states import ResourceState
 from nepi.model.typespec import Check, Role
 from nepi.resources.netns.facts import probe
-from nepi.resources.netns.impairments import BACK, Impaired
+from nepi.resources.netns.impairments import Impaired
 from nepi.resources.netns.implementation import AUTO, IMPLEMENTATIONS, KERNEL, REMEDY, USERSPACE, choose, kernel_lacks
 from nepi.resources.netns.link_changes import LinkChanges
-from nepi.resources.netns.link_checks import impossible, link_mistakes, value_mistakes
+from nepi.resources.netns.link_checks import impossible, link_mistakes
 from nepi.resources.netns.node import Node
 from nepi.resources.netns.run import NamespaceRun
 from nepi.resources.netns.switch import Switch

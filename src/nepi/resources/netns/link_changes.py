@@ -12,7 +12,7 @@ from itertools import chain
 from typing import TYPE_CHECKING, Any
 
 from nepi.execution.setting import set_now
-from nepi.resources.netns.impairments import BACK
+from nepi.hosts.impairments import BACK
 from nepi.resources.netns.timeline import PACKET_BYTES, Changes, Deliveries
 from nepi.util.timefuncs import tnow
 
