@@ -22,7 +22,7 @@ die() { say "$@"; exit 1; }
 # Inside of the machine: its own script, called by the other half of this file.
 if [ "${1:-}" = --inside ]; then
     shift
-    modprobe -a af_packet sch_netem sch_tbf sch_htb sch_prio sch_fq sch_fq_codel sch_red sch_ingress veth bridge tun vxlan
+    modprobe -a af_packet sch_netem sch_tbf sch_htb sch_prio sch_fq sch_fq_codel sch_red sch_ingress cls_u32 act_mirred veth bridge tun vxlan ifb dummy ip_gre ip6_gre wireguard
     export HOME=/tmp/home TMPDIR=/tmp PYTHONDONTWRITEBYTECODE=1 HYPOTHESIS_STORAGE_DIRECTORY=/tmp/hypothesis
     mkdir -p "$HOME"
     .venv/bin/python -m pytest -p no:cacheprovider --durations=5 "$@"

@@ -203,6 +203,11 @@ class NamespaceHost:
         return sorted((one for one in known if one.owner == owner and one.node == self._name), key=lambda one: one.started_at)
 
     @property
+    def place(self) -> dict[str, Any]:
+        """What finds it again from a ledger's row: its agent, with which everything in it ends."""
+        return {"agent": self._session.identity.to_json()}
+
+    @property
     def scratch(self) -> Path:
         """The folder that the run has on this host for this node."""
         return self._scratch

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import math
 import struct
+from typing import Protocol, TypeVar
 
 from .jitter_tables import packed_table
 from .netlink import attribute, number
@@ -27,6 +28,41 @@ AVERAGE_PACKET_BYTES = 1000
 RED_PROBABILITY = 0.02
 AT_ONCE = 10**15
 """Bytes per second at which netem sends a frame in no time, yet keeps frames in order, as it does with any rate."""
+
+Written = TypeVar("Written", covariant=True)
+
+
+class Writer(Protocol[Written]):
+    """A module that writes options as this one does, whatever it writes them as. What is asked for is said at the functions here."""
+
+    def tbf(self, *, rate_bps: float, burst_bytes: int, limit_bytes: int) -> Written:
+        """A token bucket."""
+
+    def pfifo(self, *, limit_packets: int) -> Written:
+        """A plain queue."""
+
+    def fq_codel(self, *, limit_packets: int, ecn: bool) -> Written:
+        """Fair queueing with controlled delay."""
+
+    def red(self, *, limit_packets: int, frame_bytes: int, rate_bps: float, ecn: bool) -> Written:
+        """Random early detection."""
+
+    def netem(
+        self,
+        *,
+        limit_packets: int,
+        delay_s: float = 0,
+        jitter_s: float = 0,
+        distribution: str | None = None,
+        loss: float = 0,
+        bursts: tuple[float, float, float, float] | None = None,
+        duplicate: float = 0,
+        reorder: float = 0,
+        corrupt: float = 0,
+        bytes_per_s: int = 0,
+    ) -> Written:
+        """Delay, loss and more."""
+
 
 _RATESPEC = struct.Struct("=BBHhHI")
 _MAX32 = 0xFFFFFFFF

@@ -36,7 +36,7 @@ class Interface:
         self.far = 0
         self.up = True
         self.shape: queues.Shape | None = None
-        self.stages: queues.Stages | None = ()
+        self.stages: queues.Stages[bytes] | None = ()
         self.peer: Interface | None = None
 
 

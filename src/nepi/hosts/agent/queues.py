@@ -1,12 +1,13 @@
 """What a link's end does to frames, and the queueing disciplines that do it, as rtnetlink requests. Pure functions.
 
-How they are put together, and why so, is in docs/design/links.md.
+Their options are written by `disciplines.py`, as bytes for the kernel, or by another module of that shape, as words for tc(8). How they
+are put together, and why so, is in docs/design/links.md.
 """
 
 from __future__ import annotations
 
 import struct
-from typing import NamedTuple
+from typing import Generic, NamedTuple, TypeVar
 
 from . import disciplines
 from .netlink import NLM_F_CREATE, NLM_F_REPLACE, Request, attribute, text
@@ -70,23 +71,27 @@ class Shape(NamedTuple):
         return self.discipline in (None, "fifo")
 
 
-class Stage(NamedTuple):
+Options = TypeVar("Options")
+"""How options are written: bytes, or words."""
+
+
+class Stage(NamedTuple, Generic[Options]):
     """One queueing discipline of an interface; the next one hangs below it.
 
     Attributes:
         kind: "netem", "tbf", ...
-        options: as bytes.
+        options: as its writer writes them.
         table: whether a table of jitter is among them.
         duplicates: whether it makes copies of frames.
     """
 
     kind: str
-    options: bytes
+    options: Options
     table: bool = False
     duplicates: bool = False
 
 
-Stages = tuple[Stage, ...]
+Stages = tuple[Stage[Options], ...]
 
 
 def burst_bytes(shape: Shape, frame_bytes: int) -> int:
@@ -105,35 +110,40 @@ def queue_packets(shape: Shape, frame_bytes: int) -> int:
     return max(int((shape.rate_bps or 0) * DEFAULT_QUEUE_S / 8 / frame_bytes), SMALLEST_QUEUE)
 
 
-def stages(shape: Shape | None, frame_bytes: int) -> Stages:
+def stages(shape: Shape | None, frame_bytes: int) -> Stages[bytes]:
     """Return what makes an interface behave as `shape` says, from the root downwards.
 
     Args:
         frame_bytes: the longest frame of the interface, header included.
     """
+    return written_stages(shape, frame_bytes, disciplines)
+
+
+def written_stages(shape: Shape | None, frame_bytes: int, write: disciplines.Writer[Options]) -> Stages[Options]:
+    """Return the same, with options as `write` writes them."""
     if shape is None:
         return ()
     if not shape.needs_netem:
-        return () if shape.rate_bps is None else _bucket(shape, frame_bytes)
+        return () if shape.rate_bps is None else _bucket(shape, frame_bytes, write)
     if shape.rate_bps is None:
-        return (_netem(shape, ON_THE_WAY, 0),)
+        return (_netem(shape, ON_THE_WAY, 0, write),)
     waiting, bytes_per_s = queue_packets(shape, frame_bytes), max(int(shape.rate_bps / 8), 1)
     if shape.reorder:
         # What overtakes would pass by everything that hangs below netem: the rate has to be above it.
         on_the_way = int(bytes_per_s * ((shape.delay_s or 0) + (shape.jitter_s or 0)) / frame_bytes)
-        return (_bucket(shape, frame_bytes)[0], _netem(shape, waiting + on_the_way, 0))
+        return (_bucket(shape, frame_bytes, write)[0], _netem(shape, waiting + on_the_way, 0, write))
     if not shape.is_fifo or shape.burst_bytes is not None or (shape.duplicate and shape.delay_s):
-        return (_netem(shape, ON_THE_WAY, disciplines.AT_ONCE), *_bucket(shape, frame_bytes))
+        return (_netem(shape, ON_THE_WAY, disciplines.AT_ONCE, write), *_bucket(shape, frame_bytes, write))
     # netem's own rate takes for each frame the time that sending it takes. The frame that is being sent counts as one of its queue.
     if not shape.delay_s:
-        return (_netem(shape, waiting + 1, bytes_per_s),)
-    rate = Stage("netem", disciplines.netem(limit_packets=waiting + 1, bytes_per_s=bytes_per_s))
-    return (_netem(shape, ON_THE_WAY, disciplines.AT_ONCE), rate)
+        return (_netem(shape, waiting + 1, bytes_per_s, write),)
+    rate = Stage("netem", write.netem(limit_packets=waiting + 1, bytes_per_s=bytes_per_s))
+    return (_netem(shape, ON_THE_WAY, disciplines.AT_ONCE, write), rate)
 
 
-def _netem(shape: Shape, limit_packets: int, bytes_per_s: int) -> Stage:
+def _netem(shape: Shape, limit_packets: int, bytes_per_s: int, write: disciplines.Writer[Options]) -> Stage[Options]:
     table = bool(shape.jitter_s) and shape.distribution not in (None, "uniform")
-    options = disciplines.netem(
+    options = write.netem(
         limit_packets=limit_packets,
         delay_s=shape.delay_s or 0,
         jitter_s=shape.jitter_s or 0,
@@ -148,22 +158,21 @@ def _netem(shape: Shape, limit_packets: int, bytes_per_s: int) -> Stage:
     return Stage("netem", options, table, bool(shape.duplicate))
 
 
-def _bucket(shape: Shape, frame_bytes: int) -> Stages:
+def _bucket(shape: Shape, frame_bytes: int, write: disciplines.Writer[Options]) -> Stages[Options]:
     """Return a token bucket and its queue."""
     assert shape.rate_bps is not None
     waiting = queue_packets(shape, frame_bytes)
-    bucket = disciplines.tbf(rate_bps=shape.rate_bps, burst_bytes=burst_bytes(shape, frame_bytes), limit_bytes=frame_bytes)
+    bucket = write.tbf(rate_bps=shape.rate_bps, burst_bytes=burst_bytes(shape, frame_bytes), limit_bytes=frame_bytes)
     if shape.discipline == "fq_codel":
-        leaf = Stage("fq_codel", disciplines.fq_codel(limit_packets=waiting, ecn=bool(shape.ecn)))
+        leaf = Stage("fq_codel", write.fq_codel(limit_packets=waiting, ecn=bool(shape.ecn)))
     elif shape.discipline == "red":
-        options = disciplines.red(limit_packets=waiting, frame_bytes=frame_bytes, rate_bps=shape.rate_bps, ecn=bool(shape.ecn))
-        leaf = Stage("red", options)
+        leaf = Stage("red", write.red(limit_packets=waiting, frame_bytes=frame_bytes, rate_bps=shape.rate_bps, ecn=bool(shape.ecn)))
     else:
-        leaf = Stage("pfifo", disciplines.pfifo(limit_packets=waiting))
+        leaf = Stage("pfifo", write.pfifo(limit_packets=waiting))
     return Stage("tbf", bucket), leaf
 
 
-def changes(index: int, before: Stages | None, after: Stages) -> list[Request]:
+def changes(index: int, before: Stages[bytes] | None, after: Stages[bytes]) -> list[Request]:
     """Return the requests that turn what an interface has into what it is to have.
 
     A discipline that stays is changed, and what waits in it stays; one that is replaced loses it.
@@ -201,7 +210,7 @@ def changes(index: int, before: Stages | None, after: Stages) -> list[Request]:
 _UNKNOWN = Stage("", b"")
 
 
-def _would_mix(before: Stages, after: Stages) -> bool:
+def _would_mix(before: Stages[bytes], after: Stages[bytes]) -> bool:
     """Whether, on the way from one to the other, a netem that duplicates would be beside another one, which kernels refuse."""
     there = [position for position, stage in enumerate(before) if stage.kind == "netem"]
     return any(stage.duplicates and there not in ([], [position]) for position, stage in enumerate(after))
@@ -212,7 +221,7 @@ def _handle(position: int, kind: str) -> int:
     return (0x10 * (position + 1) + _KINDS.index(kind)) * HANDLE
 
 
-def _set(index: int, parent: int, handle: int, stage: Stage) -> Request:
+def _set(index: int, parent: int, handle: int, stage: Stage[bytes]) -> Request:
     body = _TCMSG.pack(0, index, handle, parent, 0) + text(TCA_KIND, stage.kind) + attribute(TCA_OPTIONS, stage.options)
     return Request(RTM_NEWQDISC, NLM_F_CREATE | NLM_F_REPLACE, body)
 

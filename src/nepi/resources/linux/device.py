@@ -1,0 +1,170 @@
+"""Base of what is made or changed on a host: in the ledger first, whole or not at all, and given back."""
+
+from __future__ import annotations
+
+import asyncio
+import zlib
+from collections.abc import Coroutine, Sequence
+from typing import TYPE_CHECKING, Any, ClassVar, TypeVar
+
+from nepi.errors import ConnectError, ResourceError
+from nepi.execution.resource import ResourceManager
+from nepi.hosts.devices import ip_lines
+from nepi.hosts.devices.belongings import CHANGE, INTERFACE, change_thing, interface_thing, is_ours
+from nepi.hosts.devices.commands import BatchError, Commands
+from nepi.hosts.devices.words import LONGEST_NAME, Line, check_name
+from nepi.hosts.roles import HostNode
+from nepi.model.states import ResourceState
+
+if TYPE_CHECKING:
+    from nepi.execution.ledger import Row, Thing
+
+T = TypeVar("T")
+
+
+class HostDevice(ResourceManager):
+    """Something on one or two hosts that is there from READY to its release.
+
+    Attributes:
+        held: rows of the ledger that stand for what it has made and changed, oldest first, with the host of each.
+    """
+
+    service = True
+    deadlines: ClassVar = {**ResourceManager.deadlines}
+    _held: list[tuple[int, HostNode, Thing]] | None = None
+    _making: asyncio.Task[Any] | None = None
+
+    @property
+    def held(self) -> list[tuple[int, HostNode, Thing]]:
+        """What it has made and changed."""
+        if self._held is None:
+            self._held = []
+        return self._held
+
+    @property
+    def tag(self) -> str:
+        """A few characters that stand for the run, in names on hosts that others use, too."""
+        return f"{zlib.crc32(self.ec.run_dir.encode()) & 0xFFFFF:05x}"
+
+    def name_on(self, kind: str, guid: int) -> str:
+        """Return a name for an interface that no other run has; at most 15 characters."""
+        return f"{kind}{guid}-{self.tag}"[:LONGEST_NAME]
+
+    def alias_of(self, ifname: str) -> str:
+        """Return what an interface of this resource bears as its alias."""
+        return f"nepi:{self.tag}:{self.guid}:{ifname}"
+
+    # Making.
+
+    async def make(self, making: Coroutine[Any, Any, T]) -> T:
+        """Await something that a cancelled deployment must not leave half done."""
+        task = self._making = asyncio.get_running_loop().create_task(making)
+        return await asyncio.shield(task)
+
+    async def make_interface(self, node: HostNode, ifname: str, lines: Sequence[Line]) -> None:
+        """Make an interface; the first line adds it. When a later one is refused, it is taken away again.
+
+        Raises:
+            BatchError: the host refused it.
+        """
+        check_name(ifname)
+        thing = interface_thing(node, ifname, self.alias_of(ifname), self.guid)
+        (row,) = self.ec.ledger.intend([thing])
+        try:
+            await Commands(node.host).ip([lines[0], ip_lines.alias(ifname, self.alias_of(ifname)), *lines[1:]])
+        except BatchError as error:
+            if error.line > 1:
+                await Commands(node.host).ip([ip_lines.delete(ifname)])
+            self.ec.ledger.forget([row])
+            raise
+        self.ec.ledger.made([row])
+        self.held.append((row, node, thing))
+
+    async def change(self, node: HostNode, program: str, lines: Sequence[Line], undo: Sequence[Line]) -> None:
+        """Change something by lines for ip or tc, which `undo` puts back.
+
+        Raises:
+            BatchError: the host refused a line; what was done before it has been put back.
+        """
+        thing = change_thing(node, program, undo, self.guid)
+        (row,) = self.ec.ledger.intend([thing])
+        self.held.append((row, node, thing))
+        commands = Commands(node.host)
+        try:
+            await (commands.ip(lines) if program == "ip" else commands.tc(lines))
+        except BatchError:
+            await self.undo(len(self.held) - 1)
+            raise
+        self.ec.ledger.made([row])
+
+    # Giving back.
+
+    async def undo(self, first: int = 0) -> None:
+        """Give back what was made and changed, the latest first, from the entry `first` of `held` on."""
+        while len(self.held) > first:
+            row, node, thing = self.held[-1]
+            try:
+                await (self._delete(node, thing) if thing.kind == INTERFACE else self._put_back(node, thing))
+            except ConnectError as error:
+                if "agent" not in thing.identity["place"]:
+                    raise
+                self.debug(f"nothing to give back: {error}")  # a namespace ends with its agent, and so does all that is in it
+            self.held.pop()
+            self.ec.ledger.forget([row])
+
+    async def _delete(self, node: HostNode, thing: Thing) -> None:
+        commands, ifname = Commands(node.host), thing.identity["ifname"]
+        found = await commands.interface(ifname)
+        if found is not None and is_ours(found.alias, thing.identity["alias"], intended=True):
+            await commands.ip([ip_lines.delete(ifname)])
+
+    async def _put_back(self, node: HostNode, thing: Thing) -> None:
+        # Line by line: what went with its interface cannot be put back, and needs not.
+        await Commands(node.host).each(thing.identity["program"], [tuple(line) for line in thing.identity["undo"]])
+
+    async def release(self) -> None:
+        """Take it away."""
+        making, self._making = self._making, None
+        if making is not None and not making.done():
+            await asyncio.wait({making})
+        await self.end()
+        await self.undo()
+        self.set_released()
+
+    async def end(self) -> None:
+        """End what runs, before interfaces are taken away; subclasses say how."""
+
+    async def abandon(self) -> None:
+        """Give up what was made on a host that is replaced."""
+        await self.end()
+        await self.undo()
+
+    # Taking up.
+
+    async def adopt(self, rows: Sequence[Row]) -> None:
+        """Take hold of what an earlier controller has made; what it died over is taken away, to be made once more.
+
+        Raises:
+            ResourceError: it was made, and is not there any more.
+        """
+        nodes = {node.name: node for node in self.hosts_of()}
+        for row in rows:
+            node = nodes.get(row.identity.get("host", ""))
+            if row.kind in (INTERFACE, CHANGE) and node is not None:
+                self.held.append((row.id, node, _thing(row)))
+        if self.state < ResourceState.READY:
+            await self.undo()
+            return
+        for _, node, thing in self.held:
+            if thing.kind == INTERFACE and await Commands(node.host).interface(thing.identity["ifname"]) is None:
+                raise ResourceError(f"interface {thing.identity['ifname']} of {node.name} is not there any more", resource=self.name)
+
+    def hosts_of(self) -> list[HostNode]:
+        """Return the nodes on which it makes something."""
+        return self.peers(HostNode)
+
+
+def _thing(row: Row) -> Thing:
+    from nepi.execution.ledger import Thing
+
+    return Thing(row.kind, row.identity, row.owner)
