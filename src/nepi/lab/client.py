@@ -44,7 +44,7 @@ def known_hosts(plan: LabPlan, keys: Sequence[str]) -> str:
 
 
 def ssh_config(plan: LabPlan, folder: Path) -> str:
-    """Return a configuration for ssh, to be given with -F. Source: ssh_config(5)."""
+    """Return what `ssh -F` reads for the lab. Source: ssh_config(5)."""
     return "\n".join(_entry(host, folder) for host in plan.hosts)
 
 
