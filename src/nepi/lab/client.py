@@ -43,7 +43,7 @@ def known_hosts(plan: LabPlan, keys: Sequence[str]) -> str:
     return "".join(f"{host.name},{host.address} {key}\n" for host, key in zip(plan.hosts, keys, strict=True))
 
 
-def ssh_config(plan: LabPlan, folder: Path) -> str:
+def configuration(plan: LabPlan, folder: Path) -> str:
     """Return what `ssh -F` reads for the lab. Source: ssh_config(5)."""
     return "\n".join(_entry(host, folder) for host in plan.hosts)
 

@@ -16,6 +16,11 @@ from nepi.lab.record import HOLDER, Record
 _HERE: Final = Path(__file__).parent
 
 
+def script(name: str) -> str:
+    """Return a shell script of this package."""
+    return (_HERE / name).read_text()
+
+
 class Faults:
     """The part of `Lab` that acts on hosts which are there."""
 
@@ -28,21 +33,20 @@ class Faults:
         """Start hosts, side by side, and wait until their SSH servers listen."""
         started = list(hosts)
         record = self._here
+        init = script("init.sh")
         holder = record.processes[HOLDER]
-        script = (_HERE / "init.sh").read_text()
         for host in started:
             argv = ["nsenter", f"--mount=/proc/{holder.pid}/ns/mnt", "--wd=/", "unshare", "--mount", "--propagation", "private"]
             argv += ["--uts", "--ipc", "--net", "--pid", "--fork", "--kill-child"]
-            self._start(host.name, [*argv, "sh", "-c", script, "nepi-lab-init", host.name, str(record.folder)])
+            self._start(host.name, [*argv, "sh", "-c", init, "nepi-lab-init", host.name, str(record.folder)])
         self._go([host.name for host in started])
         lines = [line for host in started for line in network.cables(host, record.processes[host.name].pid)]
-        network.carry_out(lines)
+        network.carry_out(lines, self._in_the_lab)
         for host in started:
-            self._pipes[host.name].tell("tied" if self._tied else "stay")
+            self._pipes[host.name].tell(self._how)
         for host in started:
             self._pipes[host.name].await_line("ready")
-            if not self._tied:
-                self._pipes.pop(host.name).let_go()
+            self._settle(host.name)
 
     def run(self, name: str, argv: Sequence[str], *, text: str = "", check: bool = True) -> subprocess.CompletedProcess[str]:
         """Run a command as root on a host, past its SSH server and its network.
@@ -66,7 +70,8 @@ class Faults:
             raise ResourceError(f"{name} did not end within {END_DEADLINE_S:g} s", resource=name, action="halt", backend=BACKEND)
         if name in self._pipes:
             self._pipes.pop(name).let_go()
-        network.remove([link.outside for link in host.links], [])
+        # Its ends of the cables go with it, but later; the names are wanted at once.
+        network.cut_off(host, self._in_the_lab)
 
     def reboot(self, name: str) -> None:
         """End a host at once and start it again from its disk: other processes, another boot id, an empty /run and /tmp."""
@@ -107,7 +112,7 @@ class Faults:
     def _ports(self, name: str, state: str) -> None:
         """Set the state of the bridge's ports; 0 is disabled, 3 forwards. Source: bridge(8)."""
         for link in self._plan_of(name).links:
-            command(["bridge", "link", "set", "dev", link.outside, "state", state])
+            command([*self._in_the_lab, "bridge", "link", "set", "dev", link.outside, "state", state])
 
     @property
     def _here(self) -> Record:
@@ -124,6 +129,20 @@ class Faults:
     def _disk(self, name: str) -> Path:
         """Return the disk of a host, as this process sees it."""
         return Path(f"/proc/{self._here.processes[HOLDER].pid}/root/run/{name}")
+
+    @property
+    def _in_the_lab(self) -> tuple[str, ...]:
+        """A command that runs its arguments where the bridges are."""
+        return ("nsenter", f"--net=/proc/{self._here.processes[HOLDER].pid}/ns/net")
+
+    @property
+    def _how(self) -> str:
+        return "tied" if self._tied else "stay"
+
+    def _settle(self, name: str) -> None:
+        """A process is as it should be: let it alone, unless it is tied to this one by its pipe."""
+        if not self._tied:
+            self._pipes.pop(name).let_go()
 
     def _start(self, name: str, argv: Sequence[str]) -> None:
         """Start a process that waits at its gate, and note it; `_go` records it and opens the gate."""

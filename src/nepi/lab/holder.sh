@@ -1,5 +1,5 @@
-# Holds the hosts' disks, so that they outlive a reboot of the host, and ends when it is told or, if tied, when who made the lab ends.
-# sh holder.sh SIZE_BYTES NAME...
+# Holds the hosts' disks, so that they outlive a reboot of the host, and the network namespace of the bridges.
+# sh holder.sh SIZE_BYTES NAME...; told on standard input whether it ends with it ("tied") or stays until it is killed ("stay").
 set -eu
 umask 022
 size=$1
@@ -12,5 +12,6 @@ for name in "$@"; do
 done
 echo here
 read -r how
-[ "$how" = tied ] && exec cat >/dev/null 2>&1
-exec sleep infinity </dev/null >/dev/null 2>&1
+exec >/dev/null 2>&1
+[ "$how" = tied ] && exec cat
+exec sleep infinity </dev/null

@@ -1,5 +1,5 @@
 # The first process of a host: makes its file system, its network and its SSH server, then waits; when it ends, everything in the host does.
-# sh init.sh NAME HIDDEN_FOLDER
+# sh init.sh NAME HIDDEN_FOLDER; told on standard input whether it ends with it ("tied") or stays until it is killed ("stay").
 set -eu
 umask 022
 name=$1

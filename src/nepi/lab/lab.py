@@ -3,12 +3,10 @@
 from __future__ import annotations
 
 import contextlib
-import fcntl
-import os
 import secrets
 import shutil
 import tempfile
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
@@ -16,21 +14,12 @@ from typing import Final, Self
 
 from nepi.errors import ResourceError, UnknownResourceError, UsageError, did_you_mean
 from nepi.lab import client, files, network, package
-from nepi.lab.faults import Faults
+from nepi.lab.faults import Faults, script
+from nepi.lab.machine import check_possible, one_at_a_time, own_network, take_down
 from nepi.lab.plan import SSH_PORT, check_size, free_subnets, plan_lab
-from nepi.lab.processes import BACKEND, END_DEADLINE_S, end_host
 from nepi.lab.record import FILES, HOLDER, NAME, Record, load
 
 DISK_BYTES: Final = 1 << 30
-_HERE: Final = Path(__file__).parent
-_TOOLS: Final = {
-    "/usr/sbin/sshd": "openssh-server",
-    "ssh-keygen": "openssh-client",
-    "ip": "iproute2",
-    "unshare": "util-linux",
-    "nsenter": "util-linux",
-    "mount": "mount",
-}
 
 
 @dataclass(frozen=True, slots=True)
@@ -161,10 +150,10 @@ class Lab(Faults):
 
     def down(self) -> None:
         """Give everything back. Harmless when done twice."""
-        record, self._record, self.hosts = self._record, None, ()
+        if self._record is not None:
+            take_down(self._record)
+        self._record, self.hosts = None, ()
         pipes, self._pipes = self._pipes, {}
-        if record is not None:
-            take_down(record)
         for one in pipes.values():
             one.let_go()
 
@@ -180,10 +169,6 @@ class Lab(Faults):
         self._claim()
         record = self._here
         client.make_keys([(self.identity, "nepi lab")])
-        self._start(HOLDER, ["unshare", "--mount", "--propagation", "private", "sh", "-c", _script("holder.sh"), "nepi-lab-disks",
-                             str(record.plan.disk_bytes), *(host.name for host in record.plan.hosts)])  # fmt: skip
-        self._go([HOLDER])
-        self._pipes[HOLDER].tell("tied" if self._tied else "stay")
         self._furnish(repository)
         self.boot(record.plan.hosts)
         record.state = "up"
@@ -191,15 +176,26 @@ class Lab(Faults):
         self._describe()
 
     def _claim(self) -> None:
-        """Decide on names and addresses, write them down, and make the bridges."""
+        """Decide on names and addresses, write them down, and make what all hosts share: their disks and bridges."""
         folder, made = self._make_folder()
-        with _one_at_a_time():
+        with one_at_a_time():
             subnets = free_subnets(self._hidden + 1, network.taken_networks(), str(folder))
             plan = plan_lab(self._count, self._hidden, secrets.token_hex(3), subnets, self._disk_bytes)
             record = Record(folder / NAME, plan, own_network(), made, sshd=self._sshd)
             record.claim()
             self._record = record
-            network.carry_out(network.bridges(plan))
+            self._hold()
+
+    def _hold(self) -> None:
+        """Start the process that holds the disks and the bridges."""
+        plan = self._here.plan
+        argv = ["unshare", "--mount", "--propagation", "private", "--net", "sh", "-c", script("holder.sh"), "nepi-lab-holder"]
+        self._start(HOLDER, [*argv, str(plan.disk_bytes), *(host.name for host in plan.hosts)])
+        self._go([HOLDER])
+        network.carry_out(network.machine_cable(plan, self._here.processes[HOLDER].pid))
+        network.carry_out(network.bridges(plan), self._in_the_lab)
+        self._pipes[HOLDER].tell(self._how)
+        self._settle(HOLDER)
 
     def _make_folder(self) -> tuple[Path, bool]:
         if self._asked_folder is None:
@@ -223,7 +219,7 @@ class Lab(Faults):
         keys = [client.public_key(place) for place in places]
         known = client.known_hosts(plan, keys)
         self.known_hosts.write_text(known)
-        self.ssh_config.write_text(client.ssh_config(plan, self.folder))
+        self.ssh_config.write_text(client.configuration(plan, self.folder))
         mine = client.public_key(self.identity) + " nepi-lab\n"
         config = files.sshd_config(self._here.sshd)
         for host, disk, key in zip(plan.hosts, disks, keys, strict=True):
@@ -240,66 +236,3 @@ class Lab(Faults):
             )
             for host in self._here.plan.hosts
         )  # fmt: skip
-
-
-def check_possible() -> None:
-    """Check that a lab can be made here.
-
-    Raises:
-        UsageError: it needs root, or commands are missing.
-    """
-    if os.geteuid() != 0:
-        raise UsageError("a lab needs root: it makes hosts with file systems and SSH servers of their own; try: sudo nepi lab up")
-    missing = sorted({debian for tool, debian in _TOOLS.items() if shutil.which(tool) is None})
-    if missing:
-        raise UsageError(f"a lab needs Debian packages that are missing: sudo apt-get install --no-install-recommends {' '.join(missing)}")
-
-
-def take_down(record: Record) -> None:
-    """Give back all that a record says, in whatever state it was left.
-
-    Raises:
-        ResourceError: something did not go away; the record is kept, and this may be tried again.
-    """
-    if record.is_of_this_boot():
-        into = _way_to_the_bridges(record)
-        stuck = [name for name, one in record.processes.items() if name != HOLDER and not end_host(one)]
-        if stuck:
-            raise ResourceError(f"{', '.join(stuck)} did not end within {END_DEADLINE_S:g} s", action="down", backend=BACKEND)
-        if into is not None:
-            network.remove(record.plan.interfaces, record.plan.subnets[1:], into)
-        if HOLDER in record.processes and not record.processes[HOLDER].kill(END_DEADLINE_S):
-            raise ResourceError(f"{HOLDER} did not go within {END_DEADLINE_S:g} s", action="down", backend=BACKEND)
-    record.remove()
-
-
-def own_network() -> str:
-    """Return the name of the network namespace that this process is in."""
-    return str(Path("/proc/self/ns/net").readlink())
-
-
-def _way_to_the_bridges(record: Record) -> tuple[str, ...] | None:
-    """Return a command that runs its arguments where the bridges are; None when that network namespace is gone."""
-    if own_network() == record.netns:
-        return ()
-    for entry in Path("/proc").iterdir():
-        if entry.name.isdigit():
-            with contextlib.suppress(OSError):
-                if str((entry / "ns" / "net").readlink()) == record.netns:
-                    return ("nsenter", f"--net={entry}/ns/net")
-    return None
-
-
-@contextlib.contextmanager
-def _one_at_a_time() -> Iterator[None]:
-    """Let no other lab choose its addresses meanwhile."""
-    folder = os.open("/run", os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
-    try:
-        fcntl.flock(folder, fcntl.LOCK_EX)
-        yield
-    finally:
-        os.close(folder)
-
-
-def _script(name: str) -> str:
-    return (_HERE / name).read_text()

@@ -1,13 +1,17 @@
-"""Bridges and cables of a lab, as commands of `ip -batch`."""
+"""Cables and bridges of a lab, as commands of `ip -batch`.
+
+The bridges are in a network namespace of the lab's own, where no firewall of the machine sees what goes between hosts. One cable leads
+from there to the machine.
+"""
 
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 
 from nepi.errors import CommandError
-from nepi.lab.plan import HostPlan, LabPlan
-from nepi.lab.processes import command
+from nepi.lab.plan import HostPlan, LabPlan, Link
+from nepi.lab.processes import BACKEND, command
 
 
 def taken_networks() -> list[str]:
@@ -21,22 +25,31 @@ def taken_networks() -> list[str]:
     return found
 
 
-def bridges(plan: LabPlan) -> list[str]:
-    """Return what makes the bridges; the machine has an address in the first only, and no way into the others."""
-    lines = [f"link add name {name} type bridge stp_state 0 forward_delay 0" for name in plan.bridges]
-    lines += [f"link set dev {name} addrgenmode none up" for name in plan.bridges]
-    lines.append(f"addr add {plan.machine_address}/24 dev {plan.bridges[0]}")
+def machine_cable(plan: LabPlan, pid: int) -> list[str]:
+    """Return what brings the machine into the lab, whose network namespace is that of the process `pid`. To be run on the machine."""
+    name = plan.machine_interface
+    lines = [
+        f"link add name {name} address {plan.machine_mac} type veth peer name machine netns {pid}",
+        f"addr add {plan.machine_address}/24 dev {name}",
+        f"link set dev {name} up",
+    ]
     # With a default route that something answers at, a hidden host would seem to be reached.
     return lines + [f"route add unreachable {subnet}" for subnet in plan.subnets[1:]]
 
 
+def bridges(plan: LabPlan) -> list[str]:
+    """Return what makes the bridges, and puts the machine's cable into the first of them. To be run in the lab."""
+    lines = [f"link add name {name} type bridge stp_state 0 forward_delay 0" for name in plan.bridges]
+    lines += [f"link set dev {name} up" for name in plan.bridges]
+    return [*lines, f"link set dev machine master {plan.bridges[0]} up"]
+
+
 def cables(host: HostPlan, pid: int) -> list[str]:
-    """Return what connects a host whose network namespace is that of the process `pid`."""
+    """Return what connects a host, whose network namespace is that of the process `pid`. To be run in the lab."""
     lines = []
     for link in host.links:
-        peer = f"type veth peer name {link.interface} address {link.mac} netns {pid}"
-        lines.append(f"link add name {link.outside} {peer}")
-        lines.append(f"link set dev {link.outside} addrgenmode none master {link.bridge} up")
+        lines.append(f"link add name {link.outside} type veth peer name {link.interface} address {link.mac} netns {pid}")
+        lines.append(f"link set dev {link.outside} master {link.bridge} up")
     return lines
 
 
@@ -48,36 +61,51 @@ def addresses(host: HostPlan) -> str:
     return "".join(f"{line}\n" for line in lines)
 
 
-def carry_out(lines: Iterable[str]) -> None:
+def known_neighbours(plan: LabPlan, link: Link) -> tuple[list[str], list[str]]:
+    """Return what lets a host and the machine know each other's hardware addresses: asked for, they could come too late.
+
+    Returns:
+        what is to be run in the host, and on the machine.
+    """
+    if link.bridge != plan.bridges[0]:
+        return [], []
+    here = f"neigh replace {plan.machine_address} lladdr {plan.machine_mac} dev {link.interface} nud permanent"
+    there = f"neigh replace {link.address} lladdr {link.mac} dev {plan.machine_interface} nud permanent"
+    return [here], [there]
+
+
+def carry_out(lines: Iterable[str], into: Sequence[str] = ()) -> None:
     """Run commands of `ip -batch`.
+
+    Args:
+        into: a command that runs its arguments elsewhere.
 
     Raises:
         CommandError: one failed; the rest was not run.
     """
     text = "".join(f"{line}\n" for line in lines)
     if text:
-        command(["ip", "-batch", "-"], text=text)
+        command([*into, "ip", "-batch", "-"], text=text)
 
 
-def remove(names: Iterable[str], subnets: Iterable[str], into: tuple[str, ...] = ()) -> None:
-    """Remove interfaces and routes, those that are there still.
+def cut_off(host: HostPlan, into: Sequence[str]) -> None:
+    """Remove a host's cables, those that are there still. To be run in the lab by `into`."""
+    text = "".join(f"link del dev {link.outside}\n" for link in host.links)
+    command([*into, "ip", "-force", "-batch", "-"], text=text, check=False)
+
+
+def remove(plan: LabPlan, into: Sequence[str]) -> None:
+    """Remove what the machine has of the lab, if it is there still.
 
     Args:
-        names: interfaces.
-        subnets: networks that were made unreachable.
-        into: a command that runs its arguments in another network namespace.
+        into: a command that runs its arguments in the machine's network namespace.
 
     Raises:
-        CommandError: something could not be removed.
+        CommandError: the interface is still there.
     """
-    there = {entry["ifname"] for entry in json.loads(command([*into, "ip", "-json", "link", "show"]).stdout or "[]")}
-    # No cable can be there twice: the other end is in the host, and goes with it.
-    lines = [f"link del dev {name}" for name in names if name in there]
-    lines += [f"route del unreachable {subnet}" for subnet in subnets]
-    text = "".join(f"{line}\n" for line in lines)
-    if not text:
-        return
-    done = command([*into, "ip", "-force", "-batch", "-"], text=text, check=False)
-    left = {entry["ifname"] for entry in json.loads(command([*into, "ip", "-json", "link", "show"]).stdout or "[]")} & set(names)
-    if left:
-        raise CommandError(["ip", "link", "del", *sorted(left)], done.returncode, done.stderr, backend="lab")
+    lines = [f"link del dev {plan.machine_interface}", *(f"route del unreachable {subnet}" for subnet in plan.subnets[1:])]
+    # Forced, because the interface may be gone, or going at this moment, with the other end of its cable.
+    done = command([*into, "ip", "-force", "-batch", "-"], text="".join(f"{line}\n" for line in lines), check=False)
+    there = json.loads(command([*into, "ip", "-json", "link", "show"]).stdout or "[]")
+    if any(entry["ifname"] == plan.machine_interface for entry in there):
+        raise CommandError(["ip", "link", "del", plan.machine_interface], done.returncode, done.stderr, backend=BACKEND)

@@ -24,7 +24,7 @@ class Link:
 
     Attributes:
         interface: its name inside the host.
-        outside: name of the other end, a port of the bridge.
+        outside: name of the other end, a port of the bridge; both are in the lab's network namespace.
         bridge: name of the bridge.
         address: its IPv4 address; the prefix is /24.
     """
@@ -63,7 +63,7 @@ class LabPlan:
     """A lab.
 
     Attributes:
-        token: six hexadecimal digits that its interfaces have in their names.
+        token: six hexadecimal digits that no other lab has.
         subnets: the one that the machine is in, then one for each hidden host, whose packets the machine cannot send.
         bridges: names, one for each subnet.
         hosts: in the order of their numbers.
@@ -82,9 +82,14 @@ class LabPlan:
         return address_in(self.subnets[0], MACHINE)
 
     @property
-    def interfaces(self) -> tuple[str, ...]:
-        """Every interface of the machine that the lab brings with it."""
-        return (*(link.outside for host in self.hosts for link in host.links), *self.bridges)
+    def machine_interface(self) -> str:
+        """The interface by which the machine is in the lab; all others are in the lab's own network namespace."""
+        return f"nlab{self.token}"
+
+    @property
+    def machine_mac(self) -> str:
+        """Its hardware address."""
+        return mac_of(self.token, 0, 0)
 
     @classmethod
     def from_json(cls, value: dict[str, Any]) -> LabPlan:
@@ -116,7 +121,7 @@ def plan_lab(count: int, hidden: int, token: str, subnets: tuple[str, ...], disk
         disk_bytes: how much each host can write.
     """
     check_size(count, hidden)
-    bridges = tuple(f"nlab{token}" + (f"b{number}" if number else "") for number in range(hidden + 1))
+    bridges = tuple(f"lab{number}" for number in range(hidden + 1))
     segments: dict[int, list[int]] = {number: [0] for number in range(1, count - hidden + 1)}
     behind: dict[int, int] = {}
     for segment in range(1, hidden + 1):
@@ -130,10 +135,10 @@ def plan_lab(count: int, hidden: int, token: str, subnets: tuple[str, ...], disk
         links = [
             Link(
                 interface=f"eth{index}",
-                outside=f"nl{token}-{number}" + ("b" if index else ""),
+                outside=f"h{number}-eth{index}",
                 bridge=bridges[segment],
                 address=address_in(subnets[segment], number),
-                mac=f"06:{token[:2]}:{token[2:4]}:{token[4:]}:{number:02x}:{index:02x}",
+                mac=mac_of(token, number, index),
             )
             for index, segment in enumerate(segments[number])
         ]
@@ -162,6 +167,11 @@ def free_subnets(count: int, taken: Iterable[str], seed: str) -> tuple[str, ...]
         if not any(ipaddress.ip_network(one).overlaps(other) for one in found for other in used):
             return tuple(found)
     raise BadValueError("no /24 network between 10.200.0.0 and 10.249.255.255 is free here; take a lab down first")
+
+
+def mac_of(token: str, number: int, index: int) -> str:
+    """Return a hardware address that nobody else has: it is locally administered, and has the lab's token."""
+    return f"06:{token[:2]}:{token[2:4]}:{token[4:]}:{number:02x}:{index:02x}"
 
 
 def address_in(subnet: str, number: int) -> str:
