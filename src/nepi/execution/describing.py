@@ -236,7 +236,13 @@ class Describing(Part):
 
     def trace(self, guid: Guid, name: str, attr: str = TraceAttr.ALL, block: int = 512, offset: int = 0) -> Any:
         """Return what a trace holds so far; see `ResourceManager.trace`."""
-        return self.resource(guid).trace(name, attr, block, offset)
+        manager = self.resource(guid)
+        bring = getattr(manager, "bring_trace", None)  # of resources whose traces are written somewhere else
+        if bring is not None and manager.state == ResourceState.STARTED:
+            runner = self._running().runner
+            if not runner.on_loop:
+                runner.call(bring(name))
+        return manager.trace(name, attr, block, offset)
 
     def trace_path(self, guid: int, name: str) -> Path:
         """Return the local file that a trace is written to."""

@@ -75,6 +75,9 @@ class ResourceFactory:
         for name in names:
             if name in cls._resource_types:
                 return cls._resource_types[name]
+        for name in names:
+            if reason := _why_gone(name):
+                raise UnknownTypeError(f"there is no resource type {name!r} any more: {reason}")
         known = dict.fromkeys([*cls._resource_types, *(name.partition("::")[2] for name in cls._resource_types)])
         near = did_you_mean(rtype, known)
         hint = "" if backend or "::" in rtype else "; a type without a backend needs ExperimentController(backend=...)"
@@ -119,6 +122,16 @@ class ResourceFactory:
         if name in sys.modules or importlib.util.find_spec(name) is None:
             return
         importlib.import_module(name)
+
+
+def _why_gone(rtype: str) -> str:
+    """Return why a type of the original is not here, if a backend says so."""
+    for name, module in list(sys.modules.items()):
+        if name.startswith(f"{_SHIPPED}.") and name.count(".") == _SHIPPED.count(".") + 1:
+            for gone in (getattr(module, "GONE", {}), getattr(module, "GONE_ALIASES", {})):
+                if rtype in gone:
+                    return str(gone[rtype])
+    return ""
 
 
 def backend_probe(backend: str, packages: Mapping[str, str] | None = None) -> dict[str, Any]:

@@ -41,7 +41,7 @@ class Waiting(Part):
         self._check_condition(condition)
         return self._wait(condition, deadline)
 
-    async def until(self, condition: Condition, deadline: str | float | None = None) -> WaitResult:
+    async def until(self, condition: Condition, deadline: str | float | None = None, *, survives_abort: bool = False) -> WaitResult:
         """Wait until a condition value is met, without blocking the loop that awaits this (a notebook's, for example)."""
         self._check_condition(condition)
         runner = self._joined(members_of(condition)).runner
@@ -51,7 +51,7 @@ class Waiting(Part):
         def done(outcome: WaitResult) -> None:
             waiting.call_soon_threadsafe(_settle, result, outcome)
 
-        number = runner.watch(condition if deadline is None else condition.within(deadline), done)
+        number = runner.watch(condition if deadline is None else condition.within(deadline), done, survives_abort=survives_abort)
         try:
             return await result
         finally:
