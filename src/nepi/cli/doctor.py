@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import importlib.metadata
+import importlib.util
 import shutil
 import sys
 import tempfile
@@ -54,7 +56,7 @@ def doctor(json: Annotated[bool, typer.Option("--json", help="Write JSON.")] = F
     from nepi.hosts.namespace_facts import probe
 
     facts = probe((*NEEDED_TOOLS, *USEFUL_TOOLS), cached=False)
-    checks = [*general_checks(), *namespace_checks(facts), *tool_checks(facts)]
+    checks = [*general_checks(), *namespace_checks(facts), *tool_checks(facts), ssh_check(importlib.util.find_spec("asyncssh") is not None)]
     ready = all(check.state != "missing" for check in checks)
     if json:
         print_json({"ready": ready, "checks": [asdict(check) for check in checks], "facts": facts.to_json()})
@@ -157,6 +159,13 @@ def tool_checks(facts: NamespaceFacts) -> list[Check]:
         mend = f"sudo apt install {PACKAGES.get(tool, tool)}" if missing else ""
         checks.append(Check(tool, "lacking" if missing else "ok", "not installed" if missing else "installed", mend))
     return checks
+
+
+def ssh_check(installed: bool) -> Check:
+    """Judge whether hosts can be reached over SSH."""
+    if not installed:
+        return Check("asyncssh", "lacking", "not installed; other machines cannot be reached", "pip install 'nepi[ssh]'")
+    return Check("asyncssh", "ok", f"{importlib.metadata.version('asyncssh')}, for other machines over SSH")
 
 
 def _show(checks: list[Check], ready: bool) -> None:
