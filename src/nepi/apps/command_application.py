@@ -88,6 +88,10 @@ class CommandApplication(ResourceManager):
         """Return the command; an empty list when there is nothing to do."""
         raise NotImplementedError
 
+    def tear_down_argv(self) -> list[str]:
+        """Return the command that is run when it is released."""
+        return command_argv(self.get("tearDown") or "")
+
     def variables(self) -> dict[str, str]:
         """Return the variables that the command gets on top of the host's: the path tags, and those of `env`."""
         return {**self.folders().tags(), **environment(self.get("env") or "")}
@@ -299,7 +303,7 @@ class CommandApplication(ResourceManager):
         self.exit = await process.stop(grace_s=grace_s)
 
     async def _tear_down(self) -> None:
-        argv = command_argv(self.get("tearDown"))
+        argv = self.tear_down_argv()
         done = await self.peer(HostNode).host.run(argv, env=self.variables(), deadline_s=TEAR_DOWN_DEADLINE_S)
         if done.exit.status:
             raise CommandError(argv, done.exit.status, done.stderr.decode(errors="replace"))

@@ -49,10 +49,14 @@ class Provisioned(CommandApplication):
 
     async def deploy(self) -> None:
         """Bring there what it needs, and build it."""
+        await self.provide()
+        await super().deploy()
+
+    async def provide(self) -> None:
+        """Do the steps."""
         if any(self.get(name) for name in NAMES):
             steps = provisioning_steps({name: self.get(name) for name in NAMES}, self.folders())
             await self.provisioner().carry_out(steps)
-        await super().deploy()
 
     def provisioner(self) -> Provisioner:
         """Return what does the steps on its host."""
