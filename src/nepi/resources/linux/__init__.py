@@ -1,5 +1,7 @@
-"""The backend of Linux hosts over SSH: nodes, their interfaces, and tunnels between them. docs/design/tunnels.md has the ideas."""
+"""The backend of Linux hosts: this machine and others over SSH. docs/design/linux-hosts.md and docs/design/tunnels.md have the ideas."""
 
+from nepi.resources.linux.facts import probe
+from nepi.resources.linux.gone import GONE, GONE_ALIASES
 from nepi.resources.linux.interface import Channel, Interface
 from nepi.resources.linux.kernel_tunnels import GRETunnel, VxlanTunnel
 from nepi.resources.linux.route import Route
@@ -7,4 +9,17 @@ from nepi.resources.linux.tap import Tap, Tun
 from nepi.resources.linux.udp_tunnel import UdpTunnel
 from nepi.resources.linux.wireguard import WireGuard
 
-__all__ = ["Channel", "GRETunnel", "Interface", "Route", "Tap", "Tun", "UdpTunnel", "VxlanTunnel", "WireGuard"]
+__all__ = [
+    "GONE",
+    "GONE_ALIASES",
+    "Channel",
+    "GRETunnel",
+    "Interface",
+    "Route",
+    "Tap",
+    "Tun",
+    "UdpTunnel",
+    "VxlanTunnel",
+    "WireGuard",
+    "probe",
+]
