@@ -65,6 +65,10 @@ missing_packages() {
         [ -x /usr/sbin/sshd ] || printf 'openssh-server '
         command -v ssh >/dev/null || printf 'openssh-client '
         command -v sudo >/dev/null || printf 'sudo '
+        command -v ovs-vswitchd >/dev/null || printf 'openvswitch-switch '
+        command -v ethtool >/dev/null || printf 'ethtool '
+        command -v wg >/dev/null || printf 'wireguard-tools '
+        /usr/bin/python3 -c 'import cryptography' 2>/dev/null || printf 'python3-cryptography '
     fi
     [ -x "$venv/bin/python" ] || can_make_venv "$1" || printf 'python3-venv '
 }

@@ -47,7 +47,7 @@ class Flags:
     Global = 0x200
 
 
-_TAKE_RESOURCES = ("target", "nexthop")
+_TAKE_RESOURCES = ("target", "nexthop", "controller_ip", "remote_ip")
 """Attributes of every backend that say where packets go."""
 _HIDDEN = "a wrong value (not shown, since it is a credential)"
 

@@ -17,7 +17,7 @@ from nepi.errors import ResourceError
 from nepi.execution.ledger import Row, Thing
 from nepi.execution.ledger_kinds import LedgerKind, holder_is_alive
 from nepi.hosts.devices import ip_json, ip_lines
-from nepi.hosts.devices.words import Line, batch
+from nepi.hosts.devices.words import BATCHES, Line, batch
 from nepi.hosts.port import Completed
 from nepi.hosts.remote.transport import Transport
 from nepi.hosts.roles import HostNode
@@ -94,7 +94,12 @@ def is_ours(found: str, alias: str, *, intended: bool) -> bool:
 
 def _release_change(row: Row) -> bool:
     # What cannot be undone any more is gone already, with its interface.
-    _There(row).run([row.identity["program"], "-force", "-batch", "-"], batch(row.identity["undo"]))
+    program, lines = row.identity["program"], row.identity["undo"]
+    if program in BATCHES:
+        _There(row).run([program, "-force", "-batch", "-"], batch(lines))
+    else:
+        for line in lines:
+            _There(row).run([program, *line])
     return True
 
 

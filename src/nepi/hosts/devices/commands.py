@@ -9,7 +9,7 @@ from typing import Final
 from nepi.errors import CommandError, ResourceError
 from nepi.hosts.devices import ip_json, ip_lines
 from nepi.hosts.devices.ip_json import InterfaceFacts, Way
-from nepi.hosts.devices.words import Line, batch, complaint, failed_line
+from nepi.hosts.devices.words import BATCHES, Line, batch, complaint, failed_line
 from nepi.hosts.port import Completed, Host
 
 DEADLINE_S: Final = 30.0
@@ -65,6 +65,15 @@ class Commands:
             raise CommandError(words, done.exit.status, done.stderr.decode(errors="replace"), resource=self.host.name)
         return done
 
+    async def one_by_one(self, program: str, lines: Sequence[Line]) -> None:
+        """Run a program once for each line, until one fails.
+
+        Raises:
+            CommandError: one failed.
+        """
+        for line in lines:
+            await self.run([program, *line])
+
     async def ip(self, lines: Sequence[Line]) -> None:
         """Carry out lines for the program of this name, in order, until one fails.
 
@@ -82,8 +91,11 @@ class Commands:
         await self._batch("tc", lines)
 
     async def each(self, program: str, lines: Sequence[Line]) -> None:
-        """Let ip(8) or tc(8) carry out lines, each whether or not those before were refused."""
-        if lines:
+        """Carry out lines for a program, each whether or not those before were refused."""
+        if program not in BATCHES:
+            for line in lines:
+                await self.host.run([*await self.prefix(), program, *line], deadline_s=DEADLINE_S)
+        elif lines:
             await self.host.run([*await self.prefix(), program, "-force", "-batch", "-"], stdin=batch(lines), deadline_s=DEADLINE_S)
 
     async def _batch(self, program: str, lines: Sequence[Line]) -> None:

@@ -10,6 +10,8 @@ from nepi.errors import BadValueError
 
 Line = tuple[str, ...]
 LONGEST_NAME: Final = 15
+BATCHES: Final = ("ip", "tc")
+"""Programs that take many lines at once; others are run once for each."""
 _PLAIN = re.compile(r"[\w.:/@%+,=-]+", re.ASCII)
 _NAME = re.compile(r"[A-Za-z0-9][\w.:-]{0,14}", re.ASCII)
 

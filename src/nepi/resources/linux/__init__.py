@@ -4,6 +4,8 @@ from nepi.resources.linux.facts import probe
 from nepi.resources.linux.gone import GONE, GONE_ALIASES
 from nepi.resources.linux.interface import Channel, Interface
 from nepi.resources.linux.kernel_tunnels import GRETunnel, VxlanTunnel
+from nepi.resources.linux.ovs_port import OVSPort
+from nepi.resources.linux.ovs_switch import OVSSwitch
 from nepi.resources.linux.route import Route
 from nepi.resources.linux.tap import Tap, Tun
 from nepi.resources.linux.udp_tunnel import UdpTunnel
@@ -15,6 +17,8 @@ __all__ = [
     "Channel",
     "GRETunnel",
     "Interface",
+    "OVSPort",
+    "OVSSwitch",
     "Route",
     "Tap",
     "Tun",

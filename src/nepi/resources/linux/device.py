@@ -5,9 +5,10 @@ from __future__ import annotations
 import asyncio
 import zlib
 from collections.abc import Coroutine, Sequence
+from functools import partial
 from typing import TYPE_CHECKING, Any, ClassVar, TypeVar
 
-from nepi.errors import ConnectError, ResourceError
+from nepi.errors import CommandError, ConnectError, ResourceError
 from nepi.execution.resource import ResourceManager
 from nepi.hosts.devices import ip_lines
 from nepi.hosts.devices.belongings import CHANGE, INTERFACE, change_thing, interface_thing, is_ours
@@ -81,18 +82,18 @@ class HostDevice(ResourceManager):
         self.held.append((row, node, thing))
 
     async def change(self, node: HostNode, program: str, lines: Sequence[Line], undo: Sequence[Line]) -> None:
-        """Change something by lines for ip or tc, which `undo` puts back.
+        """Change something by lines for a program (ip, tc, ethtool), which `undo` puts back.
 
         Raises:
-            BatchError: the host refused a line; what was done before it has been put back.
+            BatchError, CommandError: the host refused a line; what was done before it has been put back.
         """
         thing = change_thing(node, program, undo, self.guid)
         (row,) = self.ec.ledger.intend([thing])
         self.held.append((row, node, thing))
         commands = Commands(node.host)
         try:
-            await (commands.ip(lines) if program == "ip" else commands.tc(lines))
-        except BatchError:
+            await {"ip": commands.ip, "tc": commands.tc}.get(program, partial(commands.one_by_one, program))(lines)
+        except (BatchError, CommandError):
             await self.undo(len(self.held) - 1)
             raise
         self.ec.ledger.made([row])

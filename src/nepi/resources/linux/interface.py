@@ -8,7 +8,7 @@ from typing import Any, ClassVar
 from nepi.errors import BadValueError, ResourceError
 from nepi.execution.attribute import Attribute, Flags
 from nepi.execution.resource import ResourceManager
-from nepi.hosts.devices import ip_lines
+from nepi.hosts.devices import ethtool, ip_lines
 from nepi.hosts.devices.commands import Commands
 from nepi.hosts.devices.ip_json import InterfaceFacts
 from nepi.hosts.devices.ip_lines import Settings
@@ -68,6 +68,10 @@ class Interface(Shaped, rtype="linux::Interface"):
     txqueuelen = Attribute.integer(help="Frames that may wait at the device; as it is when not set.", range=(0, 10**6))
     up = Attribute.boolean(help="Whether it is up; as it is when not set, and a new one is up.")
 
+    offload = Attribute.boolean(
+        help="Whether the device computes checksums and cuts large packets; as it is when not set.", flags=Flags.ExecReadOnly
+    )
+
     ifname: str = ""
 
     async def deploy(self) -> None:
@@ -75,6 +79,9 @@ class Interface(Shaped, rtype="linux::Interface"):
         node = self.peer(HostNode)
         await self.make(self._make_new(node) if self.get("kind") != "existing" else self._take(node))
         self.set("deviceName", self.ifname)
+        if self.get("offload") is not None:
+            wanted, other = (ethtool.offloads(self.ifname, on=on) for on in (self.get("offload"), not self.get("offload")))
+            await self.make(self.change(node, "ethtool", [wanted], [other]))
         self.set_ready()
 
     def wanted(self, addresses: tuple[str, ...]) -> Settings:

@@ -1,0 +1,99 @@
+"""Open vSwitch in user space, with a real OpenFlow controller."""
+
+from __future__ import annotations
+
+import shutil
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from nepi import ExperimentController, Handle
+from tests.resources.linux.devices.conftest import SOON, links_of, reaches, sh, up
+
+pytestmark = [
+    pytest.mark.netns,
+    pytest.mark.root,
+    pytest.mark.skipif(shutil.which("ovs-vswitchd", path="/usr/sbin:/usr/bin") is None, reason="needs openvswitch-switch"),
+]
+CONTROLLER = Path(__file__).with_name("openflow_controller.py")
+OPENFLOW = 6653
+FRAME_HEADERS = 14 + 20 + 8
+
+
+def around(ec: ExperimentController, **values: Any) -> tuple[Handle, Handle, Handle, Handle]:
+    """Two hosts, 10.5.0.1 and 10.5.0.2, on a switch that is a third one: (first, second, switch's host, switch)."""
+    middle = ec.add("Node", name="middle")
+    switch = ec.add("linux::OVSSwitch", middle, **values)
+    hosts = []
+    for number in (1, 2):
+        host = ec.add("Node", name=f"host-{number}")
+        link = ec.add("Link", host, middle, addressing=False)
+        inner = ec.add("linux::Interface", host, deviceName="eth0", ip4=f"10.5.0.{number}", mask4="24", offload=False)
+        inner.deploy_when(link.ready)
+        ec.add("linux::OVSPort", switch, port_name=f"eth{number - 1}").deploy_when(link.ready)
+        hosts.append(host)
+    return hosts[0], hosts[1], middle, switch
+
+
+def connected(ec: ExperimentController, middle: Handle, switch: Handle) -> None:
+    """Wait until the switch has found its controller."""
+    database = f"unix:{ec.get(switch, 'rundir')}/db.sock"
+    sh(ec, middle, f"ovs-vsctl --db={database} --timeout=20 wait-until controller {ec.get(switch, 'bridge_name')} is_connected=true")
+
+
+def flows(ec: ExperimentController, middle: Handle, switch: Handle) -> str:
+    variables = f"OVS_RUNDIR={ec.get(switch, 'rundir')}"
+    return sh(ec, middle, f"{variables} ovs-ofctl -O OpenFlow13 dump-flows {ec.get(switch, 'bridge_name')}")
+
+
+def controller_for(ec: ExperimentController, *options: str) -> Handle:
+    """A controller on a host of its own, which the switch's host reaches."""
+    host = ec.add("Node", name="control")
+    command = " ".join([sys.executable, str(CONTROLLER), str(OPENFLOW), *options])
+    ec.add("netns::Application", host, name="controller", command=command, listens=OPENFLOW, env=f"PYTHONPATH={CONTROLLER.parent}")
+    return host
+
+
+def goodput_bps(ec: ExperimentController, first: Handle, second: Handle, **values: Any) -> float:
+    """What iperf3 gets from the first host to the second."""
+    server = ec.add("Iperf3Server", second)
+    client = ec.add("Iperf3Client", first, target="10.5.0.2", **values)
+    client.start_when(server.started)
+    ec.deploy()
+    result = ec.wait_finished(client, SOON)
+    assert result, result.reason
+    return float(client.result.throughput_bps)
+
+
+def test_a_switch_without_a_controller_learns(ec: ExperimentController) -> None:
+    first, second, middle, switch = around(ec, virtual_ip_pref="10.5.0.3/24")
+    up(ec)
+    assert reaches(ec, first, "10.5.0.2")
+    assert reaches(ec, second, "10.5.0.3")
+    assert goodput_bps(ec, first, second, duration="1s") > 20e6
+    ec.release([switch.guid])
+    assert ec.get(switch, "bridge_name") not in links_of(ec, middle)
+
+
+def test_a_controller_teaches_the_switch(ec: ExperimentController) -> None:
+    control = controller_for(ec)
+    first, _, middle, switch = around(ec, controller_ip=control, fail_mode="secure")
+    ec.add("Link", control, middle)
+    up(ec)
+    connected(ec, middle, switch)
+    assert reaches(ec, first, "10.5.0.2")
+    assert "priority=1,in_port=" in flows(ec, middle, switch)
+
+
+def test_a_meter_is_exact(ec: ExperimentController) -> None:
+    control = controller_for(ec, "5000")
+    first, second, middle, switch = around(ec, controller_ip=control, fail_mode="secure", protocols="OpenFlow13")
+    ec.add("Link", control, middle)
+    up(ec)
+    connected(ec, middle, switch)
+    assert reaches(ec, first, "10.5.0.2")
+    got = goodput_bps(ec, first, second, duration="4s", udp=True, rate="20Mbit", length="1400B")
+    # Meters count frames; the bucket of 50 kbit is full at the beginning.
+    assert got * (1400 + FRAME_HEADERS) / 1400 == pytest.approx(5e6, rel=0.03)
