@@ -8,12 +8,35 @@ import os
 import socket
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 from nepi.errors import ConnectError, ResourceError
 
 Message = dict[str, Any]
 SOCKET_NAME = "agent.sock"
+
+
+class Requests(Protocol):
+    """A way to ask an agent, on this machine or another one.
+
+    Attributes:
+        lost: done, with the reason, once nothing can be asked any more.
+    """
+
+    lost: asyncio.Future[str]
+
+    def request(self, op: str, **fields: Any) -> asyncio.Future[Message]:
+        """Send a request; the future gets what the agent answers."""
+
+    @property
+    def last_id(self) -> int:
+        """The id of the request that was sent last."""
+
+    def on_event(self, take: Callable[[Message], None]) -> None:
+        """Hand events to `take` from now on."""
+
+    def close(self, reason: str = "closed") -> None:
+        """End it; what is pending fails."""
 
 
 def open_socket(run_dir: Path) -> socket.socket:

@@ -19,16 +19,16 @@ from nepi.errors import ConnectError, DeadlineError, ResourceError
 from nepi.execution.ledger import Ledger, Row, Thing
 from nepi.execution.process_identity import ProcessIdentity, boot_id
 from nepi.hosts.agent.queues import Shape
-from nepi.hosts.agent_client import AgentConnection, Message
+from nepi.hosts.agent_client import AgentConnection, Message, Requests
 from nepi.hosts.agent_start import START_DEADLINE_S, start_agent
 from nepi.hosts.batching import Batcher
 from nepi.hosts.namespace_errors import command_error, step_error
-from nepi.hosts.namespace_host import CommandRequest, NamespaceHost, NamespaceProcess
+from nepi.hosts.namespace_host import CommandRequest, NamespaceHost, NamespaceProcess, missing_tools
 from nepi.hosts.row_book import RowBook
 from nepi.hosts.userspace import LinkCounters, Overload, WireProcess
-from nepi.hosts.veth_end import VethEnd
+from nepi.hosts.veth_end import Tunnel, VethEnd
 
-__all__ = ["LinkCounters", "NamespaceSession", "Overload", "Shape", "VethEnd"]
+__all__ = ["LinkCounters", "NamespaceSession", "Overload", "Shape", "Tunnel", "VethEnd"]
 
 # Few, so that the agent makes the next nodes while the controller takes in the last ones and has their links ready.
 PLACES_AT_ONCE = 64
@@ -82,15 +82,23 @@ class NamespaceSession:
     """
 
     def __init__(
-        self, run_dir: Path, ledger: Ledger, row: int, identity: ProcessIdentity, features: Message, connection: AgentConnection
+        self,
+        run_dir: Path,
+        ledger: Ledger,
+        row: int,
+        identity: ProcessIdentity,
+        features: Message,
+        connection: Requests,
+        *,
+        rows: RowBook | None = None,
     ) -> None:
         self.run_dir = run_dir
         self.identity = identity
         self.features = features
-        self.connection = connection
+        self.connection: Requests = connection
         self.lost: asyncio.Future[str] = asyncio.get_running_loop().create_future()
         self._ledger = ledger
-        self._rows = RowBook(ledger)
+        self._rows = RowBook(ledger) if rows is None else rows
         self._rows.know(row, ("agent",))
         self._held = {"agent": identity.to_json()}
         self._fds: dict[str, int] = {}
@@ -104,7 +112,11 @@ class NamespaceSession:
         self.wire = WireProcess(self)
         self._gone = asyncio.Event()
         self._closing = False
-        self._pidfd = identity.open()
+        self._pidfd: int | None = None
+        self._watch_agent()
+
+    def _watch_agent(self) -> None:
+        self._pidfd = self.identity.open()
         if self._pidfd is None:
             self._agent_gone()
         else:
@@ -213,7 +225,7 @@ class NamespaceSession:
         for known in commands["commands"]:
             identity = ProcessIdentity(known["pid"], known["start_ticks"], boot_id())
             argv, owner = tuple(known["argv"]), known["owner"]
-            process = NamespaceProcess(self, known["tag"], known["node"], argv, identity, Path(known["stderr"]), owner)
+            process = NamespaceProcess(self, known["tag"], known["node"], argv, identity, self.local(known["stderr"]), owner)
             process.started_at = known["started_at"]
             self._processes[process.tag] = process
             if known["exit"] is not None:
@@ -275,7 +287,7 @@ class NamespaceSession:
         answer = await self._places.add(asked)
         self._fds[name] = answer["fd"]
         self._rows.know(asked.row, ("place", name))
-        return NamespaceHost(self, name, owner=owner)
+        return self._host_of(name, owner)
 
     async def switch(self, name: str, *, owner: int = 0) -> None:
         """Make a switch: a bridge without spanning tree."""
@@ -302,6 +314,22 @@ class NamespaceSession:
         one, two = answer["ifnames"]
         self._rows.know(asked.row, ("link", first.place, one), ("link", second.place, two))
         return one, two
+
+    async def tunnel(self, end: VethEnd, tunnel: Tunnel, *, owner: int = 0, userspace: bool = False) -> str:
+        """Make one end of a link whose other end is on another machine; return the interface's name.
+
+        Args:
+            userspace: as in `veth`; each machine's wire process does it to the frames that leave there.
+        """
+        step: Message = {"do": "tunnel", "end": end.to_json(), **tunnel.to_json()}
+        if userspace:
+            await self.wire.started()
+            step |= {"userspace": True, "seed": self.wire.seed_of(end.place, end.ifname or "")}
+        thing = Thing("link", {"ends": [[end.place, end.ifname]], **self._held}, owner)
+        asked = _Asked(step, f"link {end.place!r} to {tunnel.remote}", end.place, thing)
+        name = str((await self._steps.add(asked))["ifname"])
+        self._rows.know(asked.row, ("link", end.place, name))
+        return name
 
     async def shape(self, place: str, ifname: str, shape: Shape | None) -> None:
         """Make the frames that leave by an interface behave as `shape` says, and in no other way; None removes it."""
@@ -397,11 +425,22 @@ class NamespaceSession:
         """Return a node of this session as a host."""
         if node not in self._fds:
             raise ResourceError(f"no node {node!r} in this run", resource=node, backend="netns")
-        return NamespaceHost(self, node, owner=owner)
+        return self._host_of(node, owner)
 
     def port_host(self, place: str) -> NamespaceHost:
         """Return what sees the interfaces of a node, or the ports of all switches, as a host: for what measures them."""
-        return NamespaceHost(self, place)
+        return self._host_of(place, 0)
+
+    def _host_of(self, name: str, owner: int) -> NamespaceHost:
+        return NamespaceHost(self, name, owner=owner)
+
+    def local(self, path: str) -> Path:
+        """Return where this machine has, or will have, a file that commands write."""
+        return Path(path)
+
+    def missing_tools(self, tools: Sequence[str]) -> list[str]:
+        """Return those of `tools` (program names) that commands do not find."""
+        return missing_tools(tools)
 
     async def interface_index(self, place: str, ifname: str) -> int:
         """Return the number of an interface, which is the same whatever its name: ports of switches have other names than in the plan.
@@ -488,7 +527,7 @@ class NamespaceSession:
                 results.append(command_error(asked, result))
                 continue
             identity = ProcessIdentity(result["pid"], result["start_ticks"], self.identity.boot_id)
-            path = Path(asked.stderr or asked.stdout)
+            path = self.local(asked.stderr or asked.stdout)
             process = NamespaceProcess(self, asked.tag, asked.node, asked.argv, identity, path, asked.owner)
             self._processes[asked.tag] = process
             self._rows.know(rows[number], ("process", asked.tag))

@@ -162,6 +162,7 @@ class NamespaceHost:
         self._name = name
         self._owner = owner
         self._scratch = session.run_dir / "scratch" / name.replace("/", "_")
+        self._runs = self._scratch
 
     @property
     def name(self) -> str:
@@ -222,8 +223,8 @@ class NamespaceHost:
         deadline_s: float | None = None,
     ) -> Completed:
         """Run a command to its end and return what it wrote. See the port."""
-        self._scratch.mkdir(parents=True, exist_ok=True)
-        base = self._scratch / f".run-{self._session.new_tag('')}"
+        self._runs.mkdir(parents=True, exist_ok=True)
+        base = self._runs / f".run-{self._session.new_tag('')}"
         out, err, source = (base.with_suffix(suffix) for suffix in (".out", ".err", ".in"))
         try:
             if stdin:
@@ -269,7 +270,7 @@ class NamespaceHost:
 
     def missing_tools(self, tools: Sequence[str]) -> list[str]:
         """Return those of `tools` (program names) that this host does not have."""
-        return missing_tools(tools)
+        return self._session.missing_tools(tools)
 
 
 def _absolute(path: Path) -> str:

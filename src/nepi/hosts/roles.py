@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from typing import ClassVar
+from typing import Any, ClassVar
 
 from nepi.execution.resource import ResourceManager
 from nepi.hosts.port import Host
+from nepi.hosts.remote.transport import Transport
 from nepi.model.typespec import Role
 
-__all__ = ["HostNode"]
+__all__ = ["HostNode", "MachineNode"]
 
 
 class HostNode(ResourceManager):
@@ -21,3 +22,20 @@ class HostNode(ResourceManager):
     service = True
     role: ClassVar[Role] = "node"
     host: Host
+
+
+class MachineNode(HostNode):
+    """A host that is a machine of its own, on which namespaces of a run can be.
+
+    Attributes:
+        transport: the way to it; there from READY on.
+        way: what a later process needs in order to go that way again, as JSON: "kind" is the name of an entry point in the group
+            `nepi.transports`, a function from this to a `Transport`. No secrets.
+    """
+
+    transport: Transport
+    way: dict[str, Any]
+
+    async def underlay_address(self) -> str | None:
+        """Return the address at which other machines of the experiment reach it; None for the one at which sshd was reached."""
+        return None

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from typing import Any
 
 
@@ -47,3 +47,21 @@ class VethEnd:
         if not self.offloads:
             step["offloads"] = False
         return step
+
+
+@dataclass(frozen=True, slots=True)
+class Tunnel:
+    """The way between two machines that a link takes, seen from one of them.
+
+    Attributes:
+        vni: number of the VXLAN, 1 to 2**24 - 1; no other link between the two machines has it.
+        local, remote: IP addresses of the two machines.
+    """
+
+    vni: int
+    local: str
+    remote: str
+
+    def to_json(self) -> dict[str, Any]:
+        """Return what the agent is sent."""
+        return asdict(self)

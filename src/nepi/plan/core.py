@@ -12,6 +12,7 @@ from nepi.model.typespec import TypeSpec
 from nepi.plan import checks
 from nepi.plan.addresses import plan_addresses
 from nepi.plan.graph import Facts, Graph
+from nepi.plan.hosting import need_machines
 from nepi.plan.naming import name_ports
 from nepi.plan.needs import resolve_needs
 from nepi.plan.order import deployment_order
@@ -64,6 +65,7 @@ def plan(
     checks.check_policies(graph)
     checks.check_applications(graph)
     needs = resolve_needs(graph)
+    need_machines(graph, needs)
     order = deployment_order(graph, needs)
     topology = find_topology(graph)
     name_ports(graph, topology)

@@ -3,6 +3,9 @@
 Standard input says first `{"run_dir": ..., "rootless": ...}`; nothing is done before. Standard output then says `{"pid": n}` (as
 the caller sees it), and, after the caller has written `go`, `{"ready": ...}`; or `{"error": ..., "errno": ..., "what": ...}`
 instead. End of file on standard input before `go` ends the agent.
+
+With `"from_afar": true`, for a controller on another machine, it also makes the folder, says `start_ticks`, keeps hold of the machine's
+own network for links to other machines, and the process that was started ends only when all is said.
 """
 
 from __future__ import annotations
@@ -33,6 +36,7 @@ from typing import Any
 from . import namespaces
 from .child import Surroundings, own_identity
 from .server import Server, write_hosts
+from .tunnels import Underlay
 
 
 def main() -> None:
@@ -43,31 +47,47 @@ def main() -> None:
     asked = json.loads(orders)
     what = "folder"
     try:
+        underlay = None
+        if asked.get("from_afar"):
+            os.makedirs(asked["run_dir"], mode=0o700, exist_ok=True)
         os.chdir(asked["run_dir"])
         _log_here()
         what = "namespaces"
+        if asked.get("from_afar"):
+            underlay = Underlay(namespaces.open_netns())
         rootless = _unshare(asked["rootless"])
         what = "process"
+        listening, speaking = os.pipe2(os.O_CLOEXEC)
         pid = os.fork()
     except OSError as error:
         _say({"error": error.strerror or str(error), "errno": error.errno, "what": what})
         sys.exit(1)
     if pid:
-        _say({"pid": pid})
+        _say({"pid": pid, "start_ticks": _start_ticks(pid)} if asked.get("from_afar") else {"pid": pid})
+        os.close(speaking)
+        if asked.get("from_afar"):
+            os.read(listening, 1)  # sshd passes nothing on to a command whose first process has ended
         os._exit(0)
+    os.close(listening)
     if sys.stdin.buffer.readline() != b"go\n":
         os._exit(1)
     try:
-        server = _prepare(rootless)
+        server = _prepare(rootless, underlay)
     except OSError as error:
         _say({"error": str(error), "errno": error.errno, "what": "setup"})
         os._exit(1)
+    os.close(speaking)
     server.run()
     os._exit(0)
 
 
 def _say(message: dict[str, Any]) -> None:
     os.write(1, json.dumps(message).encode() + b"\n")
+
+
+def _start_ticks(pid: int) -> int:
+    with open(f"/proc/{pid}/stat", encoding="utf-8", errors="replace") as file:
+        return int(file.read().rpartition(")")[2].split()[19])
 
 
 def _unshare(rootless: bool) -> bool:
@@ -86,7 +106,7 @@ def _unshare(rootless: bool) -> bool:
     return True
 
 
-def _prepare(rootless: bool) -> Server:
+def _prepare(rootless: bool, underlay: Underlay | None) -> Server:
     os.setsid()
     outside_proc = os.open("/proc", os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
     outer_pid, start_ticks = own_identity(outside_proc).split()
@@ -113,7 +133,7 @@ def _prepare(rootless: bool) -> Server:
         "nofile": hard,
     }
     around = Surroundings(outside_proc, umask, (soft, hard), _environment())
-    server = Server(listener, around, features)
+    server = Server(listener, around, features, underlay)
     gc.freeze()
     _detach(features)
     return server

@@ -11,7 +11,7 @@ import os
 from collections.abc import Callable, Iterator
 from typing import Any
 
-from . import namespaces, queues, requests
+from . import namespaces, queues, requests, tunnels
 from .netlink import NetlinkSocket
 from .places import DEFAULT_MTU, Batch, Interface, Place, Step, StepError, both_ends
 from .sysctls import Sysctls
@@ -24,9 +24,14 @@ ETHERNET_HEADER = 14
 
 
 class Network:
-    """Carries out batches of steps. Made in the namespace that the switches will share."""
+    """Carries out batches of steps. Made in the namespace that the switches will share.
 
-    def __init__(self) -> None:
+    Args:
+        underlay: the machine's own network, if links to other machines are to be made.
+    """
+
+    def __init__(self, underlay: tunnels.Underlay | None = None) -> None:
+        self._underlay = underlay
         self._home_fd = namespaces.open_netns()
         self._home = NetlinkSocket()
         self._sysctls = Sysctls()
@@ -38,6 +43,7 @@ class Network:
             "node": self._node,
             "switch": self._switch,
             "veth": self._veth,
+            "tunnel": self._tunnel,
             "shape": self._shape,
             "trace": lambda step, number, batch: self.userspace.trace(self._interface(step)[1], step, number, batch),
             "set": self._set,
@@ -235,6 +241,44 @@ class Network:
         batch.afterwards.append((number, self._asking(a, one, namespaces.settle_carrier)))
         return {"ifnames": names}
 
+    def _tunnel(self, step: Step, number: int, batch: Batch) -> dict[str, Any]:
+        """One end of a link to another machine: a VXLAN interface, behind the wire process if the link is in user space."""
+        if self._underlay is None:
+            raise StepError("this agent was started for one machine: it makes no links to others")
+        end = step["end"]
+        place = self._place(end["place"])
+        self._check_new(place, end.get("ifname"))
+        interface = self._new_interface(place, end)
+        batch.undo[number] = lambda: self._throw_away(interface)
+        way = {"vni": step["vni"], "local": step["local"], "remote": step["remote"], "mtu": interface.mtu}
+        if step.get("userspace"):
+            self._userspace_tunnel(place, interface, step, way, number, batch)
+            return {"ifname": interface.ifname}
+        ready = self._end(place, interface, end)
+        request = tunnels.vxlan(ready.ifname, ready.index, place.fd, mac=ready.mac, **way)
+        batch.plan.add(self._underlay.socket, (self._underlay.fd,), request, number, makes=(place.fd,))
+        if end.get("up", True) or place.bridge:
+            request = requests.set_link(interface.index, up=end.get("up", True), master=ready.master)
+            batch.plan.add(place.socket, (place.fd,), request, number)
+        self._add_inside(place, interface, end, number, batch)
+        return {"ifname": interface.ifname}
+
+    def _userspace_tunnel(self, place: Place, interface: Interface, step: Step, way: dict[str, Any], number: int, batch: Batch) -> None:
+        assert self._underlay is not None
+        wire, end = self.userspace.wire(), step["end"]
+        interface.far, interface.tunnel = next(self._indices), next(self._indices)
+        request = requests.veth(self._end(place, interface, end), far_end(interface.far, wire.fd))
+        batch.plan.add(self._home, (self._home_fd,), request, number, makes=(place.fd, wire.fd))
+        request = tunnels.vxlan(f"t{interface.tunnel}", interface.tunnel, wire.fd, mac=None, **way)
+        batch.plan.add(self._underlay.socket, (self._underlay.fd,), request, number, makes=(wire.fd,))
+        for index in (interface.far, interface.tunnel):
+            batch.plan.add(wire.socket, (wire.fd,), requests.set_link(index, up=True), number)
+        self._add_inside(place, interface, end, number, batch)
+        for ask in (namespaces.disable_all_offloads, namespaces.settle_carrier):
+            batch.afterwards.append((number, self._asking(place, interface, ask)))
+        batch.afterwards.append((number, lambda: namespaces.disable_offloads(wire.socket.fileno(), f"t{interface.tunnel}")))
+        self.userspace.join(interface.far, interface.tunnel, (step["seed"], 0), number, batch)
+
     @staticmethod
     def _add_inside(place: Place, interface: Interface, end: Step, number: int, batch: Batch) -> None:
         for value in end.get("addresses", ()):
@@ -256,7 +300,7 @@ class Network:
             for ask in (namespaces.disable_all_offloads, namespaces.settle_carrier):
                 batch.afterwards.append((number, self._asking(place, interface, ask)))
         (_, one, first), (_, two, second) = ends
-        self.userspace.join(one, two, (first["seed"], second["seed"]), number, batch)
+        self.userspace.join(one.far, two.far, (first["seed"], second["seed"]), number, batch)
 
     def _throw_away(self, interface: Interface) -> None:
         """Forget a link and have it deleted when there is time."""
@@ -372,7 +416,15 @@ class Network:
         batch.plan.add(place.socket, (place.fd,), requests.set_link(interface.index, up=False), number)
         if interface.far and interface.peer is not None:
             self.userspace.show_carrier(interface.peer, False, number, batch)
-            self.userspace.part(interface, interface.peer, number, batch)
+            self.userspace.part(interface.far, interface.peer.far, number, batch)
+        self._close_tunnel(interface, number, batch)
+
+    def _close_tunnel(self, interface: Interface, number: int, batch: Batch) -> None:
+        """Delete what the wire process has of an end whose other end is on another machine."""
+        if interface.tunnel:
+            wire = self.userspace.wire()
+            self.userspace.part(interface.far, interface.tunnel, number, batch)
+            batch.plan.add(wire.socket, (wire.fd,), requests.delete_link(interface.tunnel), number)
 
     def _close(self, step: Step, number: int, batch: Batch) -> None:
         place = self._place(step["name"])
@@ -387,7 +439,8 @@ class Network:
             if interface.far and interface.peer is not None:
                 if place.bridge is not None:
                     self._trash.append(interface.peer)
-                self.userspace.part(interface, interface.peer, number, batch)
+                self.userspace.part(interface.far, interface.peer.far, number, batch)
+            self._close_tunnel(interface, number, batch)
         self._trash = [gone for gone in self._trash if gone.place != place.name or place.bridge is not None]
         if place.bridge is not None:
             batch.plan.add(self._home, (self._home_fd,), requests.delete_link(place.bridge.index), number)

@@ -23,10 +23,11 @@ class Interface:
 
     Attributes:
         far: of a user-space link, the index of the interface that the wire process has behind this one; else 0.
+        tunnel: of a user-space link to another machine, the index of the VXLAN interface that the wire process has; else 0.
         up: whether it was set up.
     """
 
-    __slots__ = ("far", "ifname", "index", "mtu", "peer", "place", "shape", "stages", "up")
+    __slots__ = ("far", "ifname", "index", "mtu", "peer", "place", "shape", "stages", "tunnel", "up")
 
     def __init__(self, ifname: str, index: int, place: str, mtu: int = DEFAULT_MTU) -> None:
         self.ifname = ifname
@@ -34,6 +35,7 @@ class Interface:
         self.place = place
         self.mtu = mtu
         self.far = 0
+        self.tunnel = 0
         self.up = True
         self.shape: queues.Shape | None = None
         self.stages: queues.Stages[bytes] | None = ()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import contextlib
 import json
 import os
 import signal
@@ -12,11 +13,14 @@ from typing import Any
 
 from . import VERSION, namespaces
 from .child import CommandSpec, Surroundings
+from .files import Followed, read_pieces, write_piece
+from .lasting import LastingClient
 from .listening import PortWatch
 from .loop import Loop
 from .network import Network
 from .places import StepError
 from .processes import Commands
+from .tunnels import Underlay
 
 Message = dict[str, Any]
 MAX_BUFFER = 256 * 1024 * 1024
@@ -36,6 +40,7 @@ class Client:
         self._outgoing = bytearray()
         self._open = True
         self.watching = False
+        self.lasting: LastingClient | None = None
         connection.setblocking(False)
         loop.watch(connection.fileno(), self._ready)
 
@@ -86,23 +91,28 @@ class Client:
             self._gone(self)
 
 
+Asker = Client | LastingClient
+
+
 class Server:
     """Takes requests and has them done."""
 
-    def __init__(self, listener: socket.socket, around: Surroundings, features: Message) -> None:
+    def __init__(self, listener: socket.socket, around: Surroundings, features: Message, underlay: Underlay | None = None) -> None:
         self._features = features
         self._loop = Loop()
         self._home_fd = namespaces.open_netns()
-        self._network = Network()
+        self._network = Network(underlay)
         self._commands = Commands(self._loop, around, own_proc=features["own_proc"], tell=self._tell)
         self._clients: set[Client] = set()
-        self._watches: dict[tuple[Client, int], PortWatch] = {}
+        self._watches: dict[tuple[Asker, int], PortWatch] = {}
+        self._lasting: dict[str, LastingClient] = {}
+        self._followed = Followed(self._loop, self._tell_grown)
         self._listener = listener
         listener.setblocking(False)
         self._loop.watch(listener.fileno(), self._accept)
         self._loop.when_idle(lambda: self._network.empty_trash() if self._network.has_trash else None)
         prefix = "_op_"
-        self._ops: dict[str, Callable[[Client, Message], None]] = {
+        self._ops: dict[str, Callable[[Asker, Message], None]] = {
             name.removeprefix(prefix): getattr(self, name) for name in dir(self) if name.startswith(prefix)
         }
 
@@ -129,11 +139,38 @@ class Server:
 
     def _gone(self, client: Client) -> None:
         self._clients.discard(client)
+        if client.lasting is None:
+            self._give_up(client)
+        else:
+            client.lasting.detach(client)
+
+    def _give_up(self, client: Asker) -> None:
+        """A client does not come back."""
         self._commands.abandon(client)
         for key in [key for key in self._watches if key[0] is client]:
             self._watches.pop(key).close()
 
-    def _take(self, client: Client, message: Message) -> None:
+    def _op_resume(self, client: Asker, message: Message) -> None:
+        """A controller on another machine is there, or there again. Whoever was there before it under another name is not any more."""
+        assert isinstance(client, Client)
+        token = message["token"]
+        for other in [one for one in self._lasting if one != token]:
+            self._give_up(self._lasting.pop(other))
+        client.lasting = self._lasting.setdefault(token, LastingClient(token))
+        client.lasting.attach(client)
+
+    def _watching(self) -> list[Asker]:
+        """Return who wants to be told."""
+        everybody: list[Asker] = [client for client in self._clients if client.lasting is None]
+        everybody += self._lasting.values()
+        return [one for one in everybody if one.watching]
+
+    def _take(self, connection: Client, message: Message) -> None:
+        client: Asker = connection
+        if connection.lasting is not None:
+            client = connection.lasting
+            if not client.is_new(message):
+                return
         try:
             operation = self._ops[message["op"]]
         except KeyError:
@@ -149,24 +186,27 @@ class Server:
             self._refuse(client, message, "protocol", f"{type(error).__name__}: {error}")
 
     @staticmethod
-    def _refuse(client: Client, message: Message, kind: str, what: str, errno: int = 0) -> None:
+    def _refuse(client: Asker, message: Message, kind: str, what: str, errno: int = 0) -> None:
         client.send({"id": message.get("id"), "error": {"kind": kind, "message": what, "errno": errno}})
 
     @staticmethod
-    def _replier(client: Client, message: Message) -> Callable[[Message], None]:
+    def _replier(client: Asker, message: Message) -> Callable[[Message], None]:
         return lambda answer: client.send({"id": message.get("id"), "ok": answer})
 
     def _tell(self, exits: list[Message]) -> None:
-        for client in list(self._clients):
-            if client.watching:
-                client.send({"event": "exited", "exits": exits})
+        for client in self._watching():
+            client.send({"event": "exited", "exits": exits})
+
+    def _tell_grown(self, paths: list[str]) -> None:
+        for client in self._watching():
+            client.send({"event": "grown", "paths": paths})
 
     # -- operations
 
-    def _op_hello(self, client: Client, message: Message) -> None:
+    def _op_hello(self, client: Asker, message: Message) -> None:
         client.send({"id": message.get("id"), "ok": {"version": VERSION, **self._features}})
 
-    def _op_batch(self, client: Client, message: Message) -> None:
+    def _op_batch(self, client: Asker, message: Message) -> None:
         steps: list[Message] = message["steps"]
         closing = [step["name"] for step in steps if step.get("do") == "close_node"]
         left = len(closing)
@@ -182,7 +222,7 @@ class Server:
         if not closing:
             self._loop.do(self._batch(client, message, steps))
 
-    def _batch(self, client: Client, message: Message, steps: list[Message]) -> Iterator[None]:
+    def _batch(self, client: Asker, message: Message, steps: list[Message]) -> Iterator[None]:
         results: list[Message] = []
         try:
             yield from self._network.run(steps, results)
@@ -191,7 +231,7 @@ class Server:
             return
         client.send({"id": message.get("id"), "ok": {"results": results}})
 
-    def _op_spawn(self, client: Client, message: Message) -> None:
+    def _op_spawn(self, client: Asker, message: Message) -> None:
         specs = [CommandSpec(**command) for command in message["commands"]]
 
         def job() -> Iterator[None]:
@@ -237,26 +277,25 @@ class Server:
         # Not at once: this may be heard while an answer is being waited for.
         def tell() -> None:
             ends = self._network.userspace.counters(self._network.places.values(), far_ends)
-            for client in list(self._clients):
-                if client.watching:
-                    client.send({"event": "overloaded", "ends": ends})
+            for client in self._watching():
+                client.send({"event": "overloaded", "ends": ends})
 
         self._loop.call_later(0.0, tell)
 
-    def _op_wire_ready(self, client: Client, message: Message) -> None:
+    def _op_wire_ready(self, client: Asker, message: Message) -> None:
         self._network.userspace.wire().when_ready(self._replier(client, message))
 
-    def _op_link_counters(self, client: Client, message: Message) -> None:
+    def _op_link_counters(self, client: Asker, message: Message) -> None:
         self._replier(client, message)({"ends": self._network.userspace.counters(self._network.places.values())})
 
-    def _op_go(self, client: Client, message: Message) -> None:
+    def _op_go(self, client: Asker, message: Message) -> None:
         self._commands.go(message["tags"], self._replier(client, message))
 
-    def _op_signal(self, client: Client, message: Message) -> None:
+    def _op_signal(self, client: Asker, message: Message) -> None:
         self._commands.signal(message["tag"], message["number"])
         self._replier(client, message)({})
 
-    def _op_stdin(self, client: Client, message: Message) -> None:
+    def _op_stdin(self, client: Asker, message: Message) -> None:
         command = self._commands.get(message["tag"])
         reply = self._replier(client, message)
         if command is None or not command.alive:
@@ -266,10 +305,10 @@ class Server:
         else:
             command.stdin.write(base64.b64decode(message["data"]), message["eof"], lambda reason: reply({"refused": reason}))
 
-    def _op_stop(self, client: Client, message: Message) -> None:
+    def _op_stop(self, client: Asker, message: Message) -> None:
         self._commands.stop(message["tag"], message["grace_s"], self._replier(client, message))
 
-    def _op_exits(self, client: Client, message: Message) -> None:
+    def _op_exits(self, client: Asker, message: Message) -> None:
         commands = [
             {
                 "tag": command.spec.tag,
@@ -286,11 +325,11 @@ class Server:
         ]
         self._replier(client, message)({"commands": commands})
 
-    def _op_watch(self, client: Client, message: Message) -> None:
+    def _op_watch(self, client: Asker, message: Message) -> None:
         client.watching = True
         self._replier(client, message)({})
 
-    def _op_listening(self, client: Client, message: Message) -> None:
+    def _op_listening(self, client: Asker, message: Message) -> None:
         key = (client, message["id"])
 
         def answer(listening: bool) -> None:
@@ -315,20 +354,38 @@ class Server:
             self._commands.when_ended(command.spec.tag, ended)
         watch.start()
 
-    def _op_unlisten(self, client: Client, message: Message) -> None:
+    def _op_unlisten(self, client: Asker, message: Message) -> None:
         watch = self._watches.pop((client, message["of"]), None)
         if watch is not None:
             watch.close()
         self._replier(client, message)({})
 
-    def _op_hosts(self, client: Client, message: Message) -> None:
+    def _op_hosts(self, client: Asker, message: Message) -> None:
         write_hosts(message["entries"])
         self._replier(client, message)({})
 
-    def _op_inventory(self, client: Client, message: Message) -> None:
+    def _op_inventory(self, client: Asker, message: Message) -> None:
         self._replier(client, message)({"places": self._network.inventory()})
 
-    def _op_end(self, client: Client, message: Message) -> None:
+    def _op_read(self, client: Asker, message: Message) -> None:
+        self._replier(client, message)({"pieces": read_pieces(message["files"])})
+
+    def _op_write(self, client: Asker, message: Message) -> None:
+        write_piece(message["path"], message["data"], message["offset"], message["mode"])
+        self._replier(client, message)({})
+
+    def _op_follow(self, client: Asker, message: Message) -> None:
+        self._followed.follow(message["paths"])
+        self._replier(client, message)({})
+
+    def _op_leave(self, client: Asker, message: Message) -> None:
+        self._followed.leave(message["paths"])
+        for path in message["remove"]:
+            with contextlib.suppress(FileNotFoundError):
+                os.unlink(path)
+        self._replier(client, message)({})
+
+    def _op_end(self, client: Asker, message: Message) -> None:
         self._replier(client, message)({})
         self._loop.stop()
 

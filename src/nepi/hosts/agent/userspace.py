@@ -34,19 +34,20 @@ class UserspaceLinks:
             self._wire = Wire(*self._open_namespace())
         return self._wire
 
-    def join(self, one: Interface, two: Interface, seeds: tuple[int, int], number: int, batch: Batch) -> None:
-        """Let the frames of two ends go from one to the other.
+    def join(self, one: int, two: int, seeds: tuple[int, int], number: int, batch: Batch) -> None:
+        """Let the frames of two far ends go from one to the other.
 
         Args:
+            one, two: indices of the interfaces, in the wire process's namespace.
             seeds: for what is left to chance, of the frames that leave by the first one and by the second one.
         """
-        self.wire().far_ends.update((one.far, two.far))
-        batch.wire.append((number, {"do": "add", "ends": [one.far, two.far], "seeds": list(seeds)}))
+        self.wire().far_ends.update((one, two))
+        batch.wire.append((number, {"do": "add", "ends": [one, two], "seeds": list(seeds)}))
 
-    def part(self, one: Interface, two: Interface, number: int, batch: Batch) -> None:
-        """Let no more frames go between two ends."""
-        self.wire().far_ends.difference_update((one.far, two.far))
-        batch.wire.append((number, {"do": "remove", "ends": [one.far, two.far]}))
+    def part(self, one: int, two: int, number: int, batch: Batch) -> None:
+        """Let no more frames go between two far ends."""
+        self.wire().far_ends.difference_update((one, two))
+        batch.wire.append((number, {"do": "remove", "ends": [one, two]}))
 
     def shape(self, end: Interface, new: queues.Shape | None, number: int, batch: Batch) -> dict[str, Any]:
         """Change what is done to the frames that leave by an end; return the step's result."""

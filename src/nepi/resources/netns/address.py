@@ -13,6 +13,7 @@ from nepi.model.experiment import ResourceDescription
 from nepi.model.states import ResourceState
 from nepi.model.typespec import Check, Role
 from nepi.resources.netns.interface import NodeInterface
+from nepi.resources.netns.machines import machine_of
 from nepi.resources.netns.resource import NamespaceResource
 from nepi.resources.netns.run import NamespaceRun
 
@@ -41,6 +42,10 @@ class _Address(NamespaceResource):
 
     ip = Attribute.string(help="The address.", flags=Flags.Design)
     prefix = Attribute.string(help="Length of its subnet's prefix.", flags=Flags.Design)
+
+    def machines(self) -> Sequence[str]:
+        """Return the machine of its interface's node."""
+        return [machine_of(self.ec, self.peer(NodeInterface).end.node)]
 
     async def deploy(self) -> None:
         """Give the interface the address."""

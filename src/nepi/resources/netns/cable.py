@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-from collections.abc import Awaitable
+from collections.abc import Awaitable, Sequence
 from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from nepi.errors import ResourceError
-from nepi.hosts.namespace import Shape, VethEnd
+from nepi.errors import ConnectError, ResourceError
+from nepi.hosts.namespace import NamespaceSession, Shape, Tunnel, VethEnd
+from nepi.resources.netns.machines import vni_of
 from nepi.resources.netns.run import NamespaceRun
 
 if TYPE_CHECKING:
@@ -36,10 +37,10 @@ class CableState:
 
 
 class Cable:
-    """The veth pair of one link, or of one interface on a switch.
+    """The veth pair of one link, or of one interface on a switch; between two machines, an interface on each and a VXLAN between them.
 
     Args:
-        run: where it is made.
+        runs: where its ends are made, one for each, or one for both.
         ec: for the names of places.
         ends: as planned.
         owner: guid of the resource, for the ledger.
@@ -47,11 +48,17 @@ class Cable:
     """
 
     def __init__(
-        self, run: NamespaceRun, ec: ExperimentController, ends: tuple[InterfacePlan, ...], owner: int, *, userspace: bool = False
+        self,
+        runs: Sequence[NamespaceRun],
+        ec: ExperimentController,
+        ends: tuple[InterfacePlan, ...],
+        owner: int,
+        *,
+        userspace: bool = False,
     ) -> None:
         self.ends = ends
         self.state = CableState()
-        self._run = run
+        self._runs = (runs[0], runs[-1])
         self._ec = ec
         self._owner = owner
         self._userspace = userspace
@@ -61,25 +68,60 @@ class Cable:
         """Return the name of the node or switch at one end."""
         return self._ec.resource(self.ends[side].node).name
 
+    @property
+    def crosses(self) -> bool:
+        """Whether its ends are on two machines."""
+        return self._runs[0] is not self._runs[1]
+
+    def run(self, side: int) -> NamespaceRun:
+        """Return what the run's resources share where one end is."""
+        return self._runs[side]
+
+    def session(self, side: int) -> NamespaceSession:
+        """Return the session of the machine where one end is."""
+        return self._runs[side].session
+
     async def make(self, wanted: CableState) -> None:
         """Make it: interfaces, addresses, neighbours, shape."""
         first, second = (self._veth_end(side, wanted) for side in (0, 1))
         kind: dict[str, Any] = {"userspace": True} if self._userspace else {}
-        made = self._run.session.veth(first, second, owner=self._owner, **kind)
+        made: Awaitable[Any]
+        if self.crosses:
+            tunnels = self._tunnels()
+            made = _all(
+                [self.session(side).tunnel(end, tunnels[side], owner=self._owner, **kind) for side, end in ((0, first), (1, second))]
+            )
+        else:
+            made = self.session(0).veth(first, second, owner=self._owner, **kind)
         shaping = self._shaping(CableState(), wanted)
         await (_all([made, *shaping]) if shaping else made)
         self.state = wanted
 
+    def _tunnels(self) -> tuple[Tunnel, Tunnel]:
+        """Return the way between the two machines, as each of them sees it."""
+        first, second = (run.underlay for run in self._runs)
+        if first is None or second is None:
+            local = self.place(0 if first is None else 1)
+            raise ResourceError(
+                f"{local} is on this machine, and the other end is not: let it be on a host, too (hostname localhost will do)"
+            )
+        if first.address == second.address:
+            raise ResourceError(f"{self._runs[0].machine} and {self._runs[1].machine} are the same machine ({first.address})")
+        vni = vni_of(f"{self._ec.exp_id}/{self._ec.run_id}", self._owner)
+        return Tunnel(vni, first.address, second.address), Tunnel(vni, second.address, first.address)
+
     async def lay_routes(self) -> None:
         """Give both ends the planned routes over their addresses; an end that is down gets them when it comes up."""
         state = self.state
-        up = [(end.node, self._addresses(side, state.mtu_bytes[side])) for side, end in enumerate(self.ends) if state.up[side]]
-        await self._run.routing.lay(self._ec, *up)
+        up = [(side, (end.node, self._addresses(side, state.mtu_bytes[side]))) for side, end in enumerate(self.ends) if state.up[side]]
+        if not self.crosses:
+            await self._runs[0].routing.lay(self._ec, *(given for _, given in up))
+        else:
+            await _all([self._runs[side].routing.lay(self._ec, given) for side, given in up])
 
     def find(self) -> bool:
         """Take hold of it if an earlier controller has made it, as it is; return whether it is there."""
-        session = self._run.session
-        found = [session.interface(self.place(side), end.ifname) for side, end in enumerate(self.ends)]
+        found = [self.session(side).interface(self.place(side), end.ifname) for side, end in enumerate(self.ends)]
         first, second = found[0], found[1]
         if first is None or second is None:
             return False
@@ -99,7 +141,7 @@ class Cable:
         return tuple(one for one in self.ends[side].addresses if mtu_bytes >= SMALLEST_IPV6_MTU or ":" not in one)
 
     def _neighbours(self, side: int, mtu_bytes: int) -> tuple[tuple[str, str], ...]:
-        return tuple(self._run.neighbours(self._ec, self.ends[side], ipv6=mtu_bytes >= SMALLEST_IPV6_MTU))
+        return tuple(self._runs[side].neighbours(self._ec, self.ends[side], ipv6=mtu_bytes >= SMALLEST_IPV6_MTU))
 
     async def become(self, wanted: CableState) -> None:
         """Change it into what it is to be; what does not differ is not touched. A change that fails leaves it as it was.
@@ -122,14 +164,13 @@ class Cable:
         return self._changing
 
     async def _change(self, before: CableState, wanted: CableState) -> None:
-        session = self._run.session
         work: list[Awaitable[Any]] = []
         again: list[int] = []
         for side, end in enumerate(self.ends):
             mtu = wanted.mtu_bytes[side] if wanted.mtu_bytes[side] != before.mtu_bytes[side] else None
             up = wanted.up[side] if wanted.up[side] != before.up[side] else None
             if mtu is not None or up is not None:
-                work.append(session.set_link(self.place(side), end.ifname, up=up, mtu=mtu))
+                work.append(self.session(side).set_link(self.place(side), end.ifname, up=up, mtu=mtu))
                 if wanted.up[side] and (up or before.mtu_bytes[side] < SMALLEST_IPV6_MTU):
                     again.append(side)
         work += self._shaping(before, wanted)
@@ -139,7 +180,7 @@ class Cable:
     def _shaping(self, before: CableState, wanted: CableState) -> list[Awaitable[None]]:
         """Shape the ends whose shape differs, or whose frames have another length, in which queues and buckets are counted."""
         return [
-            self._run.session.shape(self.place(side), end.ifname, shape)
+            self.session(side).shape(self.place(side), end.ifname, shape)
             for side, (end, shape) in enumerate(zip(self.ends, wanted.shapes, strict=True))
             if shape != before.shapes[side] or (shape != Shape() and wanted.mtu_bytes[side] != before.mtu_bytes[side])
         ]
@@ -149,21 +190,30 @@ class Cable:
         end, place = self.ends[side], self.place(side)
         for address in (*self._addresses(side, mtu_bytes), *end.given):
             with contextlib.suppress(ResourceError):  # those that it has not forgotten
-                await self._run.session.address(place, end.ifname, address)
-        await self._run.session.neighbours(place, end.ifname, self._neighbours(side, mtu_bytes))
+                await self.session(side).address(place, end.ifname, address)
+        await self.session(side).neighbours(place, end.ifname, self._neighbours(side, mtu_bytes))
         node = self._ec.resource(end.node)
         for peer in (*node.get_connected(), *(self._ec.resource(end.owner).get_connected() if end.owner != self._owner else ())):
             again = getattr(peer, "route_again", None)
             if again is not None:
                 await again()
-        await self._run.routing.lay(self._ec, (end.node, (*self._addresses(side, mtu_bytes), *end.given)))
+        await self._runs[side].routing.lay(self._ec, (end.node, (*self._addresses(side, mtu_bytes), *end.given)))
 
-    async def delete(self) -> None:
-        """Take it away."""
-        for end in self.ends:
-            self._run.forget(self._ec, end)
-            self._run.routing.forget(end.node, (*end.addresses, *end.given))
-        await self._run.session.delete_link(self.place(0), self.ends[0].ifname)
+    async def delete(self, *sides: int) -> None:
+        """Take it away.
+
+        Args:
+            sides: of one between two machines, the ends that do not go with their nodes.
+        """
+        for side, end in enumerate(self.ends):
+            self._runs[side].forget(self._ec, end)
+            self._runs[side].routing.forget(end.node, (*end.addresses, *end.given))
+        if not self.crosses:
+            await self.session(0).delete_link(self.place(0), self.ends[0].ifname)
+            return
+        for side in sides:
+            with contextlib.suppress(ConnectError):  # the machine is gone, and the end with it
+                await self.session(side).delete_link(self.place(side), self.ends[side].ifname)
 
 
 def _shape_of(record: dict[str, Any] | None) -> Shape:

@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import datetime
 
 from nepi.hosts.namespace import Shape
 from nepi.plan.result import InterfacePlan
 from nepi.resources.netns.cable import Cable, CableState
+from nepi.resources.netns.machines import DEFAULT_MTU, machine_of
 from nepi.resources.netns.resource import NamespaceResource
 from nepi.resources.netns.run import NamespaceRun
 from nepi.resources.netns.switch import Switch
 from nepi.util.timefuncs import tnow
-
-DEFAULT_MTU = 1500
 
 
 class Cabled(NamespaceResource):
@@ -27,10 +27,10 @@ class Cabled(NamespaceResource):
 
     async def deploy_cable(self) -> None:
         """Make the cable as planned."""
-        run = await self.joined()
+        await self.joined()
         if self.is_made and self.cable is not None:
             return  # `is_there` has found it, and let it become what it is to be
-        cable = self.cable = Cable(run, self.ec, self.ec.plan.interfaces[self.guid], self.guid, userspace=self.is_in_userspace)
+        cable = self.cable = Cable(self.runs, self.ec, self.ec.plan.interfaces[self.guid], self.guid, userspace=self.is_in_userspace)
         await self.make(self._make_whole(cable))
 
     async def _make_whole(self, cable: Cable) -> None:
@@ -39,7 +39,7 @@ class Cabled(NamespaceResource):
 
     async def is_there(self, run: NamespaceRun) -> bool:
         """Whether the agent has the cable. A change that its controller died over is finished."""
-        cable = Cable(run, self.ec, self.ec.plan.interfaces[self.guid], self.guid, userspace=self.is_in_userspace)
+        cable = Cable(self.runs, self.ec, self.ec.plan.interfaces[self.guid], self.guid, userspace=self.is_in_userspace)
         if not cable.find():
             return False
         self.cable = cable
@@ -62,7 +62,8 @@ class Cabled(NamespaceResource):
         at_switch = [isinstance(self.ec.resource(end.node), Switch) for end in cable.ends]
         pulled = 0 if at_switch[0] else 1
         ups = [self._end_is_up(end, on_switch) for end, on_switch in zip(cable.ends, at_switch, strict=True)]
-        ups[pulled] = ups[pulled] and self.is_plugged
+        for side in (0, 1) if cable.crosses else (pulled,):  # nobody tells the other machine that the carrier is gone
+            ups[side] = ups[side] and self.is_plugged
         return CableState(self.shapes(), (ups[0], ups[1]), (self._mtu(cable.ends[0]), self._mtu(cable.ends[1])))
 
     def shapes(self) -> tuple[Shape, Shape]:
@@ -85,21 +86,35 @@ class Cabled(NamespaceResource):
 
     def _mtu(self, end: InterfacePlan) -> int:
         asked = self.ec.resource(end.owner).get("mtu") if end.owner != self.guid else None
-        return asked or self.get("mtu") or DEFAULT_MTU
+        return asked or self.get("mtu") or self._default_mtu()
+
+    def _default_mtu(self) -> int:
+        """Less than usual where frames go to another machine, or could: there they are packed into packets."""
+        underlays = [run.underlay for run in self.runs if run.underlay is not None]
+        if not underlays or self.guid not in self.runs[0].crossing(self.ec):
+            return DEFAULT_MTU
+        return min(one.inner_mtu_bytes for one in underlays)
+
+    def machines(self) -> Sequence[str]:
+        """Return the names of the machines on which its ends are."""
+        return list(dict.fromkeys(machine_of(self.ec, end.node) for end in self.ec.plan.interfaces[self.guid]))
 
     def warnings_of_run(self) -> list[str]:
         """Return what a reader of the run's results must know: that more was sent than its frames could be moved, for one."""
-        run, cable = self.run, self.cable
-        if run is None or cable is None:
+        cable = self.cable
+        if self.run is None or cable is None:
             return []
         found = []
         for side, other in ((0, 1), (1, 0)):
-            overload = run.wired.overload(cable.place(side), cable.ends[side].ifname)
+            overload = cable.run(side).wired.overload(cable.place(side), cable.ends[side].ifname)
             if overload is not None:
                 found.append(f"from {cable.place(side)} to {cable.place(other)}: {overload}")
         return found
 
     async def take_away(self, run: NamespaceRun) -> None:
         """Delete the cable, unless it goes with one of its ends."""
-        if self.cable is not None and not self.goes_with(*(end.node for end in self.cable.ends)):
-            await self.cable.delete()
+        cable = self.cable
+        if cable is not None and cable.crosses:
+            await cable.delete(*(side for side, end in enumerate(cable.ends) if not self.goes_with(end.node)))
+        elif cable is not None and not self.goes_with(*(end.node for end in cable.ends)):
+            await cable.delete()

@@ -19,7 +19,11 @@ def probe() -> dict[str, Any]:
 
 @functools.lru_cache(maxsize=1)
 def _kernel(_boot: str) -> dict[str, Any]:
-    facts = probe_host()
+    return facts_for_plan(probe_host())
+
+
+def facts_for_plan(facts: NamespaceFacts) -> dict[str, Any]:
+    """Return what planning asks for, of what a machine has."""
     if not facts.usable:
         return {"unusable": facts.advice()[0], "features": {}}
     return {

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any, ClassVar
 
 from nepi.execution.attribute import Attribute, Flags
@@ -12,6 +12,7 @@ from nepi.plan.result import InterfacePlan
 from nepi.resources.netns.cable import Cable
 from nepi.resources.netns.cabled import Cabled
 from nepi.resources.netns.link import Link
+from nepi.resources.netns.machines import machine_of
 from nepi.resources.netns.node import Node
 from nepi.resources.netns.run import NamespaceRun
 from nepi.resources.netns.switch import Switch
@@ -38,6 +39,10 @@ class NodeInterface(Cabled, rtype="netns::NodeInterface"):
     def end(self) -> InterfacePlan:
         """The interface as planned."""
         return self.ec.plan.interfaces[self.guid][0]
+
+    def machines(self) -> Sequence[str]:
+        """Return the machine of its node; on a switch, the switch's as well."""
+        return [machine_of(self.ec, self.end.node)] if self.peers(Link) else super().machines()
 
     async def deploy(self) -> None:
         """Make the cable to its switch; on a link, the link has made it."""

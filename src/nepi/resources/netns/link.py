@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any, ClassVar
 
 from nepi.errors import BadValueError, ResourceError
@@ -11,8 +11,8 @@ from nepi.execution.trace import Trace
 from nepi.hosts.impairments import BACK, value_mistakes
 from nepi.model.experiment import ResourceDescription
 from nepi.model.states import ResourceState
-from nepi.model.typespec import Check, Role
-from nepi.resources.netns.facts import probe
+from nepi.model.typespec import Check, Remark, Role
+from nepi.resources.netns.facts_of_runs import facts_of
 from nepi.resources.netns.impairments import Impaired
 from nepi.resources.netns.implementation import AUTO, IMPLEMENTATIONS, KERNEL, REMEDY, USERSPACE, choose, kernel_lacks
 from nepi.resources.netns.link_changes import LinkChanges
@@ -27,7 +27,7 @@ _READY = ResourceState.READY
 _TIMELINES = ("timeline", f"timeline{BACK}")
 
 
-def check_link(one: ResourceDescription, _peers: Sequence[ResourceDescription], facts: Mapping[str, Any]) -> Iterable[str]:
+def check_link(one: ResourceDescription, peers: Sequence[ResourceDescription], facts: Mapping[str, Any]) -> Iterable[str]:
     """Find what this link cannot be on this machine. The files of its timelines are read."""
     try:
         timelines = read_timelines(one.attributes)
@@ -40,7 +40,28 @@ def check_link(one: ResourceDescription, _peers: Sequence[ResourceDescription], 
     for state in later:
         mistakes += [f"by its timeline, {mistake}" for mistake in value_mistakes(state)]
     traced = any(isinstance(timeline, Deliveries) for timeline in timelines.values())
+    if any(peer.attributes.get("host") for peer in peers):  # what another machine can do is known when it is there
+        return dict.fromkeys([*value_mistakes(one.attributes), *crossing_mistakes(one, peers), *mistakes])
     return dict.fromkeys([*link_mistakes(one.attributes, facts, later, traced=traced), *mistakes])
+
+
+def crossing_mistakes(one: ResourceDescription, peers: Sequence[ResourceDescription]) -> Iterator[str]:
+    """Find why a link cannot go from one machine to another, and remark what it will be."""
+    machines = [peer.attributes.get("host") or "" for peer in peers if peer.rtype in ("netns::Node", "netns::Switch")]
+    if len(machines) != 2 or machines[0] == machines[1]:
+        return
+    if "" in machines:
+        near = next(peer.name for peer, machine in zip(peers, machines, strict=False) if not machine)
+        yield f"has one end on {' and '.join(filter(None, machines))} and {near!r} on this machine: give {near!r} a host, too"
+    if not one.attributes.get("mtu"):
+        yield Remark(
+            "links between machines are carried by VXLAN: packets of 50 bytes less than the machines' network takes (1450 of 1500), "
+            "on everything that frames reach from there without a router"
+        )
+    elif one.attributes["mtu"] > 1450:
+        yield Remark(
+            f"an mtu of {one.attributes['mtu']} between machines makes fragments, unless their network takes packets 50 bytes longer"
+        )
 
 
 def read_timelines(values: Mapping[str, Any]) -> dict[str, Changes | Deliveries]:
@@ -135,7 +156,7 @@ class Link(VerifiedLink, Impaired, rtype="netns::Link"):
         for timeline in self._timelines.values():
             later += timeline.states(present) if isinstance(timeline, Changes) else []
         traced = any(isinstance(timeline, Deliveries) for timeline in self._timelines.values())
-        chosen, lacking = choose(present, later, probe(), traced=traced)
+        chosen, lacking = choose(present, later, facts_of(self.runs), traced=traced)
         if lacking:
             raise ResourceError(f"link {self.name}: {impossible(chosen, lacking)}")
         return chosen
@@ -152,13 +173,14 @@ class Link(VerifiedLink, Impaired, rtype="netns::Link"):
             ResourceError: this machine cannot do what is asked.
         """
         self._timelines = read_timelines(self._values())
+        run = await self.joined()
         self.in_force = self._choose()
         self._changes = LinkChanges(self, self._timelines)
         self._changes.keep_files({name: self.get(name) for name in self._timelines})
-        run = await self.joined()
         run.note_link(self.name, self.in_force)
         if self.is_in_userspace:
-            run.wired.join(self)
+            for one in self.runs:
+                one.wired.join(self)
         await self.deploy_cable()
         self.set_ready()
 
@@ -226,7 +248,7 @@ class Link(VerifiedLink, Impaired, rtype="netns::Link"):
         """
         present = self._values()
         mistakes = list(value_mistakes(present))
-        lacking = {} if self.is_in_userspace else kernel_lacks(present, probe()["features"])
+        lacking = {} if self.is_in_userspace else kernel_lacks(present, facts_of(self.runs)["features"])
         if lacking:
             mistakes.append(f"{impossible(self.in_force, lacking)}. {REMEDY} has to be there from the beginning")
         if mistakes:

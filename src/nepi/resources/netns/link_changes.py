@@ -82,10 +82,9 @@ class LinkChanges:
         await self._follow(steps, (elapsed_s, due) if due else None)
 
     async def _deliver(self, side: int, timeline: Deliveries) -> None:
-        cable, run = self._link.cable, self._link.run
+        cable = self._link.cable
         assert cable is not None
-        assert run is not None
-        await run.session.delivery_trace(cable.place(side), cable.ends[side].ifname, timeline.times_s, PACKET_BYTES)
+        await cable.session(side).delivery_trace(cable.place(side), cable.ends[side].ifname, timeline.times_s, PACKET_BYTES)
 
     async def _follow(self, steps: Any, first: tuple[float, dict[str, Any]] | None) -> None:
         began = self._began

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from nepi.execution.attribute import Attribute, Flags
 from nepi.hosts.roles import HostNode
+from nepi.resources.netns.placed import on_host
 from nepi.resources.netns.resource import NamespaceResource
 from nepi.resources.netns.run import NamespaceRun
 
@@ -11,6 +12,7 @@ from nepi.resources.netns.run import NamespaceRun
 class Node(NamespaceResource, HostNode, rtype="netns::Node"):
     """A network namespace with its loopback up. It has the files of this machine; interfaces come with links."""
 
+    machine = on_host()
     forwarding = Attribute.boolean(True, help="Pass on packets for others, as a router does.", flags=Flags.Design)
     routing = Attribute.choice(
         ("static", "none"), help="Whether it gets static routes from the plan; as the experiment says when not set.", flags=Flags.Design

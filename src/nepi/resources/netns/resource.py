@@ -22,16 +22,28 @@ class NamespaceResource(ResourceManager):
 
     Attributes:
         run: what the run's resources share; there once it is being deployed.
+        runs: likewise; a link between two machines has two, in the order of its ends.
     """
 
     run: NamespaceRun | None = None
+    runs: tuple[NamespaceRun, ...] = ()
     _making: asyncio.Task[Any] | None = None
 
     async def joined(self) -> NamespaceRun:
         """Return what the run's resources share. From now on this one fails when the agent does."""
-        run = self.run = await NamespaceRun.of(self.ec)
-        await run.join(self)
-        return run
+        runs = [await NamespaceRun.of(self.ec, machine) for machine in self.machines()]
+        return await self._join(runs)
+
+    async def _join(self, runs: Sequence[NamespaceRun]) -> NamespaceRun:
+        self.runs = tuple(runs)
+        self.run = runs[0]
+        for run in dict.fromkeys(runs):
+            await run.join(self)
+        return runs[0]
+
+    def machines(self) -> Sequence[str]:
+        """Return the names of the machines on which it is: one, or of a link those of both ends. "" is this machine."""
+        return [str(self.get("host") or "")]
 
     async def adopt(self, rows: Sequence[Row]) -> None:
         """Take hold of what an earlier controller has made, in the agent that lives on.
@@ -40,15 +52,14 @@ class NamespaceResource(ResourceManager):
             ConnectError: the agent is gone, and what it held with it.
             ResourceError: it was made, and is not there any more.
         """
-        run = await NamespaceRun.found(self.ec)
+        found = [await NamespaceRun.found(self.ec, machine) for machine in self.machines()]
+        runs = [run for run in found if run is not None]
         is_up = ResourceState.READY <= self.state < ResourceState.STOPPED
-        if run is None:
+        if len(runs) < len(found):
             if is_up or rows:
                 raise ConnectError("the namespace agent has ended, and what it held with it; see agent.log in the run's folder")
             return
-        self.run = run
-        await run.join(self)
-        if await self.is_there(run):
+        if await self.is_there(await self._join(runs)):
             self._making = asyncio.get_running_loop().create_task(_made())
         elif is_up:
             raise ResourceError("it is not there any more")
@@ -86,11 +97,15 @@ class NamespaceResource(ResourceManager):
 
     async def release(self) -> None:
         """Take it away."""
-        run = self.run
+        run, runs = self.run, dict.fromkeys(self.runs)
         if await self.was_made() and run is not None:
-            await (run.end() if run.is_over() else self.give_back(self.take_away(run)))
-        if run is not None:
-            run.leave(self)
+            over = [one for one in runs if one.is_over()]
+            if len(over) < len(runs):
+                await self.give_back(self.take_away(run))
+            for one in over:
+                await one.end()
+        for one in runs:
+            one.leave(self)
         self.set_released()
 
     async def take_away(self, run: NamespaceRun) -> None:

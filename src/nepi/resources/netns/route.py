@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+from collections.abc import Sequence
 from typing import ClassVar
 
 from nepi.errors import ResourceError
@@ -14,6 +15,7 @@ from nepi.model.states import ResourceState
 from nepi.model.typespec import Check, Role
 from nepi.plan.result import InterfacePlan
 from nepi.resources.netns.address import version_check
+from nepi.resources.netns.machines import machine_of
 from nepi.resources.netns.node import Node
 from nepi.resources.netns.resource import NamespaceResource
 from nepi.resources.netns.run import NamespaceRun
@@ -31,6 +33,10 @@ class _Route(NamespaceResource):
     network = Attribute.string(help="The destination: a network's address, or 'default'.", flags=Flags.Design)
     prefix = Attribute.string(help="Length of the network's prefix.", flags=Flags.Design)
     nexthop = Attribute.string(help="Address of the router, or the router itself.", flags=Flags.Design)
+
+    def machines(self) -> Sequence[str]:
+        """Return the machine of its node."""
+        return [machine_of(self.ec, self.peer(Node).guid)]
 
     async def deploy(self) -> None:
         """Add the route as soon as the interface that it leads over is there."""

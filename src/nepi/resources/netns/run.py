@@ -13,6 +13,7 @@ from nepi.errors import ResourceError
 from nepi.execution.rundir import RunDir
 from nepi.hosts.namespace import NamespaceSession, live_agent
 from nepi.model.states import ENDED, ResourceState
+from nepi.resources.netns.machines import Underlay, crossing_cables, machine_named, underlay_of
 from nepi.resources.netns.routing import Routing
 from nepi.resources.netns.wired import Wired
 
@@ -29,13 +30,17 @@ class NamespaceRun:
     """A session on namespaces and what goes with it. Made by `NamespaceRun.of`, closed by the controller.
 
     Attributes:
+        machine: name of the resource on which they are; "" for this machine.
+        underlay: how other machines of the experiment reach that one; None for this machine.
         session: the agent's.
         is_taken_up: the agent is one that an earlier controller started.
         routing: the planned routes of nodes.
         wired: its links in user space.
     """
 
-    def __init__(self, ec: ExperimentController, session: NamespaceSession) -> None:
+    def __init__(self, ec: ExperimentController, session: NamespaceSession, machine: str = "", underlay: Underlay | None = None) -> None:
+        self.machine = machine
+        self.underlay = underlay
         self.session = session
         self.is_taken_up = False
         self.routing = Routing(session)
@@ -48,26 +53,43 @@ class NamespaceRun:
         self._telling = asyncio.Lock()
         self._introduced: dict[tuple[str, str], dict[str, str]] = {}
         self._links: dict[str, str] = {}
+        self._crossing: tuple[Plan, frozenset[int]] | None = None
         self._noting: asyncio.Handle | None = None
         session.lost.add_done_callback(self._lost)
 
     @classmethod
-    async def of(cls, ec: ExperimentController) -> Self:
-        """Return what the run of a controller shares, opened by the first who asks."""
+    async def of(cls, ec: ExperimentController, machine: str = "") -> Self:
+        """Return what the run of a controller shares on a machine, opened by the first who asks.
 
-        async def open_() -> Self:
-            folder = Path(ec.run_dir)
-            living = await NamespaceSession.resume(folder, ec.ledger) if ec.is_attached else None
-            run = cls(ec, living or await NamespaceSession.open(folder, ec.ledger))
-            run.is_taken_up = living is not None
-            return run
-
-        return await ec.session(KEY, open_)
+        Args:
+            ec: whose.
+            machine: name of the resource; "" for this machine.
+        """
+        return await ec.session((KEY, machine) if machine else KEY, lambda: cls._open_on(ec, machine) if machine else cls._open_here(ec))
 
     @classmethod
-    async def found(cls, ec: ExperimentController) -> Self | None:
+    async def _open_here(cls, ec: ExperimentController) -> Self:
+        folder = Path(ec.run_dir)
+        living = await NamespaceSession.resume(folder, ec.ledger) if ec.is_attached else None
+        run = cls(ec, living or await NamespaceSession.open(folder, ec.ledger))
+        run.is_taken_up = living is not None
+        return run
+
+    @classmethod
+    async def _open_on(cls, ec: ExperimentController, machine: str) -> Self:
+        from nepi.hosts.remote_agent.session import RemoteNamespaceSession  # not where all is on this machine
+
+        folder, node = await asyncio.to_thread(Path(ec.run_dir).absolute), machine_named(ec, machine)
+        living = await RemoteNamespaceSession.resume_on(machine, folder, ec.ledger, node.transport) if ec.is_attached else None
+        session = living or await RemoteNamespaceSession.open_on(machine, folder, ec.ledger, node.transport, node.way, owner=node.guid)
+        run = cls(ec, session, machine, await underlay_of(node, session.machine))
+        run.is_taken_up = living is not None
+        return run
+
+    @classmethod
+    async def found(cls, ec: ExperimentController, machine: str = "") -> Self | None:
         """Return what an earlier controller's resources shared, or None when its agent is gone."""
-        run = await cls.of(ec) if live_agent(ec.ledger) is not None else None
+        run = await cls.of(ec, machine) if machine or live_agent(ec.ledger) is not None else None
         return run if run is not None and run.is_taken_up else None  # it may have ended just now
 
     @property
@@ -104,6 +126,12 @@ class NamespaceRun:
         async with self._telling:
             pass
 
+    def crossing(self, ec: ExperimentController) -> frozenset[int]:
+        """Return the owners of cables whose frames may go to another machine; see `crossing_cables`."""
+        if self._crossing is None or self._crossing[0] is not ec.plan:
+            self._crossing = (ec.plan, crossing_cables(ec, ec.plan))
+        return self._crossing[1]
+
     def leave(self, member: ResourceManager) -> None:
         """Forget a resource that is over."""
         self._members.pop(member.guid, None)
@@ -124,7 +152,7 @@ class NamespaceRun:
         rundir = RunDir(Path(ec.run_dir))
         try:
             environment = json.loads(rundir.environment.read_text(encoding="utf-8"))
-            rundir.write_json(rundir.environment, {**environment, "links": self._links}, indent=1)
+            rundir.write_json(rundir.environment, {**environment, "links": {**environment.get("links", {}), **self._links}}, indent=1)
         except (OSError, ValueError) as error:
             ec.logger.warning(f"environment.json does not say which links are in user space: {error}")
 
@@ -178,13 +206,14 @@ class NamespaceRun:
         """
         ec = self._ec()
         if self._end is None and ec is not None:
-            self._end = ec.end_session(KEY)
+            self._end = ec.end_session((KEY, self.machine) if self.machine else KEY)
         if self._end is not None:
             await asyncio.shield(self._end)
 
     def _epitaph(self) -> str:
         reason = self.session.lost.result()
-        return f"{reason}, and every namespace, link and command of the run with it; see agent.log in the run's folder"
+        where = f" there; see hosts/{self.machine}/agent.log" if self.machine else " with it; see agent.log"
+        return f"{reason}, and every namespace, link and command of the run{where} in the run's folder"
 
     def _lost(self, lost: asyncio.Future[str]) -> None:
         if lost.cancelled():

@@ -8,6 +8,7 @@ from typing import Any, ClassVar
 
 from nepi.execution.attribute import Attribute, Flags
 from nepi.model.typespec import Role
+from nepi.resources.netns.placed import on_host
 from nepi.resources.netns.resource import NamespaceResource
 from nepi.resources.netns.run import NamespaceRun
 
@@ -18,6 +19,7 @@ class Switch(NamespaceResource, rtype="netns::Switch"):
     service = True
     role: ClassVar[Role] = "switch"
 
+    machine = on_host()
     up = Attribute.boolean(True, help="Whether it forwards; down, all its ports are.")
     addressing = Attribute.boolean(True, help="Give addresses to interfaces on it that have none.", flags=Flags.Design)
 

@@ -39,9 +39,9 @@ class VerifiedLink(Cabled):
 
     @property
     def is_shaped(self) -> bool:
-        """Whether it promises anything that a bare link does not do by itself."""
+        """Whether it promises anything that a bare link does not do by itself, and that can be measured: two machines have two clocks."""
         cable = self.cable
-        return cable is not None and any(asked.is_shaped for asked in self._asked(cable))
+        return cable is not None and not cable.crosses and any(asked.is_shaped for asked in self._asked(cable))
 
     def _asked(self, cable: Cable) -> tuple[Asked, Asked]:
         state = cable.state
@@ -51,6 +51,9 @@ class VerifiedLink(Cabled):
     def _cable(self) -> Cable:
         if self.cable is None or self.run is None:
             raise ResourceError(f"verify {self.name}: it is not up", resource=self.name, action="verify", backend="netns")
+        if self.cable.crosses:
+            what = f"verify {self.name}: its ends are on two machines, whose clocks differ by more than links are measured with"
+            raise ResourceError(what, resource=self.name, action="verify", backend="netns")
         return self.cable
 
     def verification_load(self, budget_s: float) -> Load:
@@ -68,6 +71,6 @@ class VerifiedLink(Cabled):
         return Verified(judged(looks), tuple(look.record for look in looks))
 
     async def _end(self, cable: Cable, side: int) -> End:
-        session = (await self.joined()).session
+        session = cable.session(side)
         place = cable.place(side)
         return End(session.port_host(place), await session.interface_index(place, cable.ends[side].ifname), place)

@@ -1,0 +1,249 @@
+"""Bringing the agent to another machine, once for each version of it, and starting it there: recorded before it does anything."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import hashlib
+import io
+import json
+import shlex
+import tarfile
+from collections.abc import AsyncIterator
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path, PurePosixPath
+from typing import Any
+
+from nepi.errors import ConnectError, DeadlineError
+from nepi.execution.ledger import Ledger, Thing
+from nepi.hosts.remote.transport import Transport
+
+HOSTS = Path(__file__).parents[1]
+PARTS = ("agent", "wire", "linkprobe")
+"""Folders that import nothing of the rest of the package."""
+LEAST_PYTHON = (3, 10)
+DEADLINE_S = 60.0
+KIND = "remote-agent"
+
+
+@dataclass(frozen=True, slots=True)
+class Machine:
+    """What was found out of a machine.
+
+    Attributes:
+        python: its interpreter.
+        boot_id: the present boot.
+        home: the user's home.
+        uid: of the user.
+        has_agent: this version of the agent is there.
+        reached_at: address at which sshd was reached; "" when there was none.
+        interfaces: (name, IPv4 address, MTU).
+        programs: names of what commands find.
+    """
+
+    python: str
+    boot_id: str
+    home: PurePosixPath
+    uid: int
+    has_agent: bool
+    reached_at: str
+    interfaces: tuple[tuple[str, str, int], ...]
+    programs: frozenset[str]
+
+    @property
+    def agent(self) -> PurePosixPath:
+        """The folder of this version of the agent."""
+        return self.home / agent_folder()
+
+    def mtu_of(self, address: str) -> int | None:
+        """Return the MTU of the interface that has an address."""
+        return next((mtu for _, own, mtu in self.interfaces if own == address), None)
+
+
+@cache
+def agent_archive() -> bytes:
+    """Return what is uploaded, as a compressed archive: the same bytes for the same content."""
+    plain = io.BytesIO()
+    with tarfile.open(fileobj=plain, mode="w:gz", compresslevel=6) as archive:
+        for part in PARTS:
+            for path in sorted((HOSTS / part).iterdir()):
+                if path.suffix in (".py", ".so"):
+                    archive.add(path, f"{part}/{path.name}", filter=_plain)
+    return plain.getvalue()
+
+
+def _plain(info: tarfile.TarInfo) -> tarfile.TarInfo:
+    info.uid = info.gid = 0
+    info.uname = info.gname = ""
+    info.mtime, info.mode = 0, 0o644
+    return info
+
+
+@cache
+def agent_folder() -> str:
+    """Return where this version of the agent lies, relative to a home."""
+    digest = hashlib.sha256()
+    for part in PARTS:
+        for path in sorted((HOSTS / part).iterdir()):
+            if path.suffix in (".py", ".so"):
+                digest.update(f"{part}/{path.name}\0".encode() + path.read_bytes())
+    return f".cache/nepi/agent-{digest.hexdigest()[:16]}"
+
+
+def with_python(script: str, *arguments: str) -> str:
+    """Return the line of shell that runs a script of ours; it says so when there is no Python."""
+    words = " ".join(shlex.quote(one) for one in ("python3", "-I", "-S", script, *arguments))
+    return f"command -v python3 >/dev/null || {{ echo 'no python3' >&2; exit 127; }}; exec {words}"
+
+
+async def find_out(transport: Transport) -> Machine:
+    """Ask a machine what it is. One round trip.
+
+    Raises:
+        ConnectError: it cannot be reached, or has no Python that will do.
+    """
+    script = (HOSTS / "agent" / "facts.py").read_bytes()
+    done = await transport.run(with_python("-", agent_folder()), stdin=script, deadline_s=DEADLINE_S, once=False)
+    words = done.stderr.decode(errors="replace").strip()
+    if done.exit.status == 127 or "no python3" in words:
+        raise ConnectError(
+            f"{transport.name} has no python3, which namespaces there need: install it (`sudo apt install python3`)", backend="netns"
+        )
+    try:
+        said: dict[str, Any] = json.loads(done.stdout)
+    except ValueError:
+        raise ConnectError(f"python3 on {transport.name} does not work: {words or done.stdout[:200]!r}", backend="netns") from None
+    if tuple(said["python"]) < LEAST_PYTHON:
+        found, needed = (".".join(map(str, version)) for version in (said["python"], LEAST_PYTHON))
+        raise ConnectError(f"python3 on {transport.name} is {found}: namespaces there need {needed} or later", backend="netns")
+    return Machine(
+        said["executable"] or "python3",
+        said["boot_id"],
+        PurePosixPath(said["home"]),
+        said["uid"],
+        said["has_agent"],
+        said["reached_at"],
+        tuple((name, address, mtu) for name, address, mtu in said["interfaces"]),
+        frozenset(said["programs"]),
+    )
+
+
+UNPACK = """
+import os, sys, tarfile
+folder = os.path.join(os.path.expanduser("~"), sys.argv[1])
+part = folder + "." + str(os.getpid())
+os.makedirs(part, mode=0o755)
+with tarfile.open(fileobj=sys.stdin.buffer, mode="r|gz") as archive:
+    for member in archive:
+        target = os.path.join(part, member.name)
+        os.makedirs(os.path.dirname(target), exist_ok=True)
+        with open(target, "wb") as file:
+            file.write(archive.extractfile(member).read())
+open(os.path.join(part, "complete"), "w").close()
+try:
+    os.rename(part, folder)
+except OSError:
+    import shutil
+    shutil.rmtree(part)
+    if not os.path.exists(os.path.join(folder, "complete")):
+        raise
+"""
+
+
+async def bring(transport: Transport, machine: Machine) -> None:
+    """Upload this version of the agent unless it is there.
+
+    Raises:
+        ConnectError: that failed.
+    """
+    if machine.has_agent:
+        return
+    command = " ".join(shlex.quote(one) for one in (machine.python, "-I", "-S", "-c", UNPACK, agent_folder()))
+    done = await transport.run(command, stdin=agent_archive(), deadline_s=DEADLINE_S, once=False)
+    if done.exit.status != 0:
+        words = done.stderr.decode(errors="replace").strip().splitlines()
+        raise ConnectError(
+            f"the namespace agent cannot be brought to {transport.name}: {words[-1] if words else done.exit}", backend="netns"
+        )
+
+
+def script(machine: Machine, *path: str) -> str:
+    """Return the path of a program of the agent's on that machine."""
+    return str(machine.agent.joinpath(*path))
+
+
+def proxy_command(machine_python: str, agent: PurePosixPath, run_dir: PurePosixPath) -> str:
+    """Return the line of shell that bridges to the agent of a run."""
+    words = (machine_python, "-I", "-S", str(agent / "agent" / "proxy.py"), str(run_dir))
+    return "exec " + " ".join(shlex.quote(one) for one in words)
+
+
+async def features_of(transport: Transport, machine: Machine) -> dict[str, Any]:
+    """Return what namespaces can do there: what `agent/probe.py` says."""
+    command = " ".join(shlex.quote(one) for one in (machine.python, "-I", "-S", script(machine, "agent", "probe.py")))
+    done = await transport.run(command, deadline_s=DEADLINE_S, once=False)
+    try:
+        found: dict[str, Any] = json.loads(done.stdout)
+    except ValueError:
+        words = done.stderr.decode(errors="replace").strip().splitlines()
+        raise ConnectError(f"what {transport.name} can do is not known: {words[-1] if words else done.exit}", backend="netns") from None
+    return found
+
+
+async def start(
+    transport: Transport, machine: Machine, run_dir: PurePosixPath, ledger: Ledger, way: dict[str, Any], *, owner: int
+) -> tuple[int, dict[str, Any], dict[str, Any]]:
+    """Start a run's agent there; return its ledger row, its identity, and what it says of itself.
+
+    Raises:
+        ConnectError: namespaces cannot be made there; the message says why.
+        DeadlineError: it did not answer.
+    """
+    identity: dict[str, Any] = {
+        "host": transport.name,
+        "way": way,
+        "run_dir": str(run_dir),
+        "boot_id": machine.boot_id,
+        "agent": str(machine.agent),
+        "python": machine.python,
+    }
+    (row,) = ledger.intend([Thing(KIND, identity, owner)])
+    stream = None
+    try:
+        async with asyncio.timeout(DEADLINE_S):
+            words = (machine.python, "-I", "-S", script(machine, "agent", "__main__.py"))
+            stream = await transport.open("exec " + " ".join(shlex.quote(one) for one in words))
+            lines = stream.lines()
+            await stream.write(json.dumps({"run_dir": str(run_dir), "rootless": machine.uid != 0, "from_afar": True}).encode() + b"\n")
+            identity |= await _hear(lines, transport.name)
+            ledger.made([row], [identity])
+            await stream.write(b"go\n")
+            features = await _hear(lines, transport.name)
+    except TimeoutError:
+        ledger.leave([row], "it did not start in time")
+        raise DeadlineError(f"the namespace agent on {transport.name} did not start within {DEADLINE_S:g} s", backend="netns") from None
+    except ConnectError:
+        if "pid" not in identity:
+            ledger.forget([row])  # it has done nothing, and has ended with the channel
+        raise
+    finally:
+        if stream is not None:
+            with contextlib.suppress(ConnectError):  # then the connection is lost, and the channel with it
+                await stream.close()
+    identity |= {"pid": features["pid"], "start_ticks": features["start_ticks"]}
+    ledger.made([row], [identity])
+    return row, identity, features
+
+
+async def _hear(lines: AsyncIterator[bytes], name: str) -> dict[str, Any]:
+    try:
+        line = await anext(lines)
+    except StopAsyncIteration:
+        raise ConnectError(
+            f"the namespace agent on {name} ended while starting; see agent.log in its folder there", backend="netns"
+        ) from None
+    answer: dict[str, Any] = json.loads(line)
+    if "error" in answer:
+        raise ConnectError(f"the namespace agent on {name} could not start ({answer['what']}): {answer['error']}", backend="netns")
+    return answer

@@ -1,0 +1,34 @@
+"""Nodes and switches that are on machines of the experiment (their attribute `host`): each needs its machine."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from nepi.errors import did_you_mean
+from nepi.model.states import ResourceState
+from nepi.plan.graph import Graph
+from nepi.plan.result import Needs
+
+ATTRIBUTE: Final = "host"
+ROLES: Final = ("node", "switch")
+
+
+def need_machines(graph: Graph, needs: dict[int, Needs]) -> None:
+    """Let what is on a machine wait until that is ready; a machine that does not exist, or is none, is a mistake."""
+    placed = [(one, one.attributes[ATTRIBUTE]) for one in graph.new if one.attributes.get(ATTRIBUTE) and _can_be_placed(graph, one.rtype)]
+    if not placed:
+        return
+    machines = {one.name: one.guid for one in graph.of_role("node") if not _can_be_placed(graph, one.rtype)}
+    for one, name in placed:
+        machine = machines.get(name)
+        if machine is not None:
+            needs[one.guid] = (*needs[one.guid], (machine, ResourceState.READY))
+            continue
+        there = next((other for other in graph.resources.values() if other.name == name), None)
+        what = f"is a {there.rtype}, which is no machine" if there is not None else f"does not exist{did_you_mean(str(name), machines)}"
+        graph.mistake(one.guid, f"has attribute {ATTRIBUTE!r} set to {name!r}, which {what}: name a host of the experiment, a linux::Node")
+
+
+def _can_be_placed(graph: Graph, rtype: str) -> bool:
+    spec = graph.specs[rtype]
+    return spec.role in ROLES and ATTRIBUTE in spec.attributes
