@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -38,7 +39,8 @@ def test_a_collector_that_is_given_back_alone_has_what_there_is(tmp_path: Path) 
 @pytest.mark.parametrize(("name", "value"), [("subDir", "../elsewhere"), ("rename", "a/b"), ("traceName", "/etc/passwd")])
 def test_a_collector_stays_in_the_runs_folder(tmp_path: Path, name: str, value: str) -> None:
     ec = ExperimentController("collect", tmp_path, backend="netns")
-    ec.add("Collector", ec.add("Application", ec.add("Node"), command="true"), **{"traceName": "stdout", name: value})
+    values: dict[str, Any] = {"traceName": "stdout", name: value}
+    ec.add("Collector", ec.add("Application", ec.add("Node"), command="true"), **values)
     with pytest.raises(PlanError, match=f"{name}.*leads out of the run's folder"):
         ec.check()
 

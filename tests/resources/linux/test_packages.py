@@ -67,7 +67,7 @@ def test_a_version_is_no_part_of_the_name_that_is_asked_for() -> None:
 
 def test_nothing_is_asked_while_packages_are_installed_and_signatures_are_checked() -> None:
     for manager in ("apt", "dnf"):
-        argv = install_argv(manager, ["gcc"])  # type: ignore[arg-type]  # a literal each
+        argv = install_argv(manager, ["gcc"])
         assert "-y" in argv
         assert argv[-2:] == ["--", "gcc"]
         assert not any("nogpg" in word or "unauthenticated" in word for word in argv)
