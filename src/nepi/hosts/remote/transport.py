@@ -25,6 +25,9 @@ class Stream(Protocol):
             ConnectError: the connection is lost, or it has ended.
         """
 
+    def last_words(self) -> bytes:
+        """Return the last part, at most 4 kB, of what it has written to standard error so far."""
+
     async def close(self) -> Exit | None:
         """Close its standard input and the channel; return how it ended, or None when that is not known."""
 
