@@ -125,7 +125,21 @@ def make_key(path: Path, comment: str = "test") -> None:
 
 
 def started(folder: Path, address: str, port: int) -> subprocess.Popen[bytes]:
-    argv = ["unshare", "-m", "sh", "-c", ENTER, "sh", str(folder / "home"), PROGRAM, "-D", "-f", str(folder / "config"), "-E", str(folder / "log")]
+    argv = [
+        "unshare",
+        "-m",
+        "sh",
+        "-c",
+        ENTER,
+        "sh",
+        str(folder / "home"),
+        PROGRAM,
+        "-D",
+        "-f",
+        str(folder / "config"),
+        "-E",
+        str(folder / "log"),
+    ]
     process = subprocess.Popen(argv, stdin=subprocess.DEVNULL)
     until = time.monotonic() + 10
     while True:

@@ -24,7 +24,7 @@ def test_none_as_gateway_means_a_direct_connection_whatever_the_configuration_sa
 
 @pytest.mark.parametrize("text", ["", "a b", "gw,", "gw:0", "gw:65536", "gw:ssh", "-oProxyCommand=x", "a@b@c", "[gw"])
 def test_a_gateway_that_is_not_one_is_refused(text: str) -> None:
-    with pytest.raises(BadValueError, match="gateway must be"):
+    with pytest.raises(BadValueError, match="a gateway must be"):
         parse_jumps(text)
 
 

@@ -42,6 +42,19 @@ class Jump:
     port: int | None = None
     username: str | None = None
 
+    @classmethod
+    def of(cls, text: str) -> Jump:
+        """Read "[user@]host[:port]".
+
+        Raises:
+            BadValueError: it is not that.
+        """
+        match = _JUMP.fullmatch(text.strip())
+        port = int(match["port"]) if match and match["port"] else None
+        if match is None or (match["host"] or "").startswith("-") or (port is not None and not 1 <= port <= 65535):
+            raise BadValueError(f'a gateway must be "[user@]host[:port]", several separated by commas, not {text!r}')
+        return cls(match["host"] or match["six"], port, match["user"])
+
     def __str__(self) -> str:
         """Write it as ssh's option -J takes it."""
         host = f"[{self.hostname}]" if ":" in self.hostname else self.hostname
@@ -157,11 +170,5 @@ def parse_jumps(gateway: str, username: str | None = None) -> tuple[Jump, ...]:
     """
     if gateway.strip().lower() == "none":
         return ()
-    jumps = []
-    for word in gateway.split(","):
-        match = _JUMP.fullmatch(word.strip())
-        port = int(match["port"]) if match and match["port"] else None
-        if match is None or (match["host"] or "").startswith("-") or (port is not None and not 1 <= port <= 65535):
-            raise BadValueError(f'gateway must be "[user@]host[:port]", several separated by commas, not {gateway!r}')
-        jumps.append(Jump(match["host"] or match["six"], port, match["user"] or username))
-    return tuple(jumps)
+    jumps = (Jump.of(word) for word in gateway.split(","))
+    return tuple(replace(jump, username=jump.username or username) for jump in jumps)

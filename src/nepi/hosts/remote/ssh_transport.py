@@ -15,6 +15,7 @@ from nepi.hosts.remote.ssh_link import SshLink
 from nepi.hosts.remote.ssh_live import Live, LostMeanwhileError
 from nepi.hosts.remote.ssh_options import SshOptions
 from nepi.hosts.remote.ssh_session import CollectingSession, LineSession
+from nepi.hosts.remote.transport import Files
 from nepi.model.commands import Completed, Exit
 
 __all__ = ["SshPool", "SshStream", "SshTransport"]
@@ -50,7 +51,7 @@ class SshTransport:
 
     def __init__(self, name: str, link: SshLink, pool: SshPool) -> None:
         self.name = name
-        self.files = SshFiles(self)
+        self.files: Files = SshFiles(self)
         self._link = link
         self._pool = pool
         self._streams: set[SshStream] = set()
