@@ -13,11 +13,13 @@ class Exit:
         status: exit status, or minus the signal's number when a signal ended it; None when nobody saw the end.
         started_at: wall-clock time of its start, seconds since the epoch.
         ended_at: wall-clock time of its end, seconds since the epoch.
+        reason: why nobody saw the end, if that is known.
     """
 
     status: int | None
     started_at: float
     ended_at: float
+    reason: str = ""
 
 
 @dataclass(frozen=True, slots=True)
