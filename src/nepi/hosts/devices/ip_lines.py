@@ -100,9 +100,9 @@ def _between(local: str, remote: str) -> Line:
 
 
 def route(destination: str, *, via: str | None, ifname: str | None, delete: bool = False) -> Line:
-    """Add or take away a route; `destination` is "default" or a network."""
+    """Add or take away a route; `destination` is "default" (of IPv4, or of the version of `via`) or a network."""
     words = [*(("via", via) if via else ()), *(("dev", ifname) if ifname else ())]
-    return ("-6" if ":" in f"{destination}{via}" else "-4", "route", "del" if delete else "add", destination, *words)
+    return ("route", "del" if delete else "add", destination, *words)
 
 
 TAP_HEADER = 14

@@ -67,7 +67,8 @@ def _bits(rate_bps: float) -> str:
 
 
 def _time(seconds: float) -> str:
-    return f"{round(seconds * 1e9)}ns"
+    # Older ones of tc read no ns here.
+    return f"{seconds * 1e6:.3f}us"
 
 
 def _percent(value: float) -> str:

@@ -41,13 +41,13 @@ def check_interface(one: ResourceDescription, _peers: Sequence[ResourceDescripti
         yield Remark("an interface of a host is shaped for everything that passes it, SSH as well, unless shapedNetworks says otherwise")
 
 
-class Channel(ResourceManager, rtype="linux::Channel"):
+class Channel(ResourceManager, rtype="linux::Channel", aliases=("LinuxChannel",)):
     """What interfaces have in common; says that they are on one network, and does nothing."""
 
     service = True
 
 
-class Interface(Shaped, rtype="linux::Interface"):
+class Interface(Shaped, rtype="linux::Interface", aliases=("LinuxInterface",)):
     """An interface of a host: one that it has, which is as it was after the release, or a new one of some kind.
 
     It can be shaped, as a link can: attributes like `rate` and `delay` count for what leaves by it, `rateBack` and so on for what arrives.

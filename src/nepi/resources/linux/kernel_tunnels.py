@@ -20,7 +20,7 @@ def check_vxlan(one: ResourceDescription, peers: Sequence[ResourceDescription], 
         yield "VXLAN carries Ethernet frames: connect two Taps instead of Tuns"
 
 
-class GRETunnel(KernelTunnel, rtype="linux::GRETunnel"):
+class GRETunnel(KernelTunnel, rtype="linux::GRETunnel", aliases=("LinuxGRETunnel",)):
     """A GRE tunnel (RFC 2784): of Ethernet frames between two Taps or OVSPorts, of IP packets between two Tuns. Not encrypted."""
 
     kind: ClassVar[str] = "gre"

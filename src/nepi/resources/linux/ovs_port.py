@@ -42,7 +42,7 @@ def check_port(one: ResourceDescription, peers: Sequence[ResourceDescription], _
         yield "it is connected to a tunnel, and its attribute tunnel says that it is one by itself: leave one of them out"
 
 
-class OVSPort(Endpoint, HostDevice, rtype="linux::OVSPort", aliases=("OVSPort",)):
+class OVSPort(Endpoint, HostDevice, rtype="linux::OVSPort", aliases=("OVSPort", "planetlab::OVSPort")):
     """A port of an OVSSwitch, and what is behind it.
 
     That is an interface that the host has (`port_name`), the end of a tunnel (connected to a UdpTunnel, GRETunnel or VxlanTunnel) or of one

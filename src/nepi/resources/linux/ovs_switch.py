@@ -65,7 +65,7 @@ def datapath_id(text: str) -> str:
         raise BadValueError(f"datapath_id {text!r} is no hexadecimal number of up to 16 digits") from None
 
 
-class OVSSwitch(HostDevice, rtype="linux::OVSSwitch", aliases=("OVSSwitch",)):
+class OVSSwitch(HostDevice, rtype="linux::OVSSwitch", aliases=("OVSSwitch", "OVSWitch", "planetlab::OVSSwitch")):
     """A bridge of Open vSwitch, in user space: it needs no module of the kernel, and nothing of an Open vSwitch that the machine runs.
 
     Its ports are `linux::OVSPort`. Without a controller it learns addresses as any switch; with one, it does so while that is away.

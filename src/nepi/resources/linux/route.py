@@ -27,8 +27,10 @@ def destination(network: str | None, prefix: object) -> str:
     """
     if not network:
         raise BadValueError("network is not set: where does the route lead? Write a network's address, or 'default'")
-    if network == "default" or (prefix is None and network in ("0.0.0.0", "::")):
-        return "default"
+    if network == "default":
+        return network
+    if prefix is None and network in ("0.0.0.0", "::"):
+        prefix = 0
     if prefix is None or "/" in network:
         found = networks(network)
     else:
@@ -52,7 +54,7 @@ def _is_device(rtype: str) -> bool:
     return rtype.rpartition("::")[2] in ("Tap", "Tun", "Interface", "OVSPort")
 
 
-class Route(HostDevice, rtype="linux::Route"):
+class Route(HostDevice, rtype="linux::Route", aliases=("LinuxRoute",)):
     """A route of a host, over the interface that it is connected to. When that is a tunnel's, it is added when the tunnel is there."""
 
     wants: ClassVar = {HostNode: ResourceState.READY, Endpoint: ResourceState.READY, Interface: ResourceState.READY}

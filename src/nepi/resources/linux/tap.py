@@ -41,7 +41,7 @@ def check_tap(one: ResourceDescription, _peers: Sequence[ResourceDescription], _
         yield f"greKey {values['greKey']!r} is no number"
 
 
-class Tap(Endpoint, Shaped, rtype="linux::Tap"):
+class Tap(Endpoint, Shaped, rtype="linux::Tap", aliases=("LinuxTap",)):
     """A virtual interface that takes Ethernet frames: the end of a tunnel, or of a program that opens it. It can be shaped as a link can.
 
     Its MTU is what fits through its tunnel. With `greRemote` it is the end of a GRE tunnel to any address, without a tunnel resource.
@@ -127,7 +127,7 @@ class Tap(Endpoint, Shaped, rtype="linux::Tap"):
         self.ifname = self.get("deviceName") or self.name_on(self.mode, self.guid)
 
 
-class Tun(Tap, rtype="linux::Tun"):
+class Tun(Tap, rtype="linux::Tun", aliases=("LinuxTun",)):
     """A virtual interface that takes IP packets: the end of a tunnel, or of a program that opens it."""
 
     mode: ClassVar[str] = "tun"

@@ -27,8 +27,8 @@ if TYPE_CHECKING:
 CIPHERS: Final = ("AES", "ChaCha20", "PLAIN", "Blowfish", "DES", "DES3")
 BROKEN: Final = ("Blowfish", "DES", "DES3")
 KEY_BYTES: Final = 32
-OPEN_DEADLINE_S: Final = 15.0
-HEAR_DEADLINE_S: Final = 15.0
+OPEN_DEADLINE_S: Final = 30.0
+HEAR_DEADLINE_S: Final = 20.0
 PROGRAM: Final = Path(udp_endpoint.__file__)
 _MAKE_FIFO: Final = 'umask 077; rm -f -- "$1" && exec mkfifo -- "$1"'
 
@@ -55,7 +55,7 @@ class End:
     session: str = ""
 
 
-class UdpTunnel(HostTunnel, rtype="linux::UdpTunnel", aliases=("UdpTunnel",)):
+class UdpTunnel(HostTunnel, rtype="linux::UdpTunnel", aliases=("UdpTunnel", "LinuxUdpTunnel")):
     """A tunnel over UDP between two Taps, Tuns or OVSPorts: a program at each end, encrypted unless `cipher` is PLAIN.
 
     READY when each end has heard the other. The hosts need python3 and, for encryption, its package cryptography.

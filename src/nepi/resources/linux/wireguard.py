@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, ClassVar, Final
 
@@ -37,16 +38,17 @@ class WireGuard(KernelTunnel, rtype="linux::WireGuard"):
 
     async def _make_both(self, legs: tuple[Leg, Leg]) -> None:
         mtu = self.mtu(legs)
-        for leg in legs:
-            name = leg.end.ifname
-            await self.make_interface(leg.end.node, name, [ip_lines.add_plain(name, "wireguard")])
-        keys = [await self._make_key(leg) for leg in legs]
-        for leg in legs:
-            await leg.commands.ip(ip_lines.settings(leg.end.ifname, leg.end.settings(mtu)))
-        ports = [await self._port(leg) for leg in legs]
+        keys = await asyncio.gather(*(self._make_end(leg) for leg in legs))
+        await asyncio.gather(*(leg.commands.ip(ip_lines.settings(leg.end.ifname, leg.end.settings(mtu))) for leg in legs))
+        ports = await asyncio.gather(*(self._port(leg) for leg in legs))
         for leg, key, port in zip(legs, keys[::-1], ports[::-1], strict=True):
             await leg.commands.run(self._peer(leg, key, port))
             await leg.end.plugged(mtu)
+
+    async def _make_end(self, leg: Leg) -> str:
+        name = leg.end.ifname
+        await self.make_interface(leg.end.node, name, [ip_lines.add_plain(name, "wireguard")])
+        return await self._make_key(leg)
 
     async def _make_key(self, leg: Leg) -> str:
         """Let a host make its key; return the public part. The private one is in a file until the kernel has it."""

@@ -14,7 +14,7 @@ from nepi import ExperimentController, Handle
 from nepi.execution.ledger import Ledger
 
 MakeController = Callable[..., ExperimentController]
-SOON = "30s"
+SOON = "120s"  # under emulation, where the stock kernel is tested, a command takes a second or two
 
 
 @pytest.fixture
