@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING, Any, Final
 
 from nepi.errors import DescriptionError
@@ -29,6 +29,7 @@ class Building(Part):
         networks: Iterable[str] | None = None,
         routing: str | None = None,
         prefix: str = "",
+        hosts: Iterable[Handle | str] | Mapping[Handle | str, float] | None = None,
     ) -> Net:
         """Add all nodes and links of a topology; addresses and routes come with the plan.
 
@@ -37,6 +38,8 @@ class Building(Part):
             backend: where its types belong; by default the experiment's.
             networks: where its addresses are taken from; by default what the topology says, or else the experiment's networks.
             routing: who gets static routes: "static", "hosts" or "none"; by default what the topology says.
+            hosts: machines of the experiment (`linux::Node`) on which its nodes are to be, or machines to weights, such as their cores:
+                each gets its share, and few links go from one to another. Nodes with an attribute `host` stay where that says.
             prefix: put before the name of every resource, so that one experiment can have several of the same shape.
 
         Returns:
@@ -49,6 +52,8 @@ class Building(Part):
         mistakes = asked.mistakes()
         if mistakes:
             raise DescriptionError(f"{asked} cannot be built: " + "; ".join(mistakes))
+        if hosts is not None:
+            asked = asked.placed_on(_machines(hosts))
         handles: dict[str, Handle] = {}
         try:
             self._add_all(asked, f"{backend}::" if backend else "", prefix, handles)
@@ -79,6 +84,15 @@ class Building(Part):
         for link in topology.links:
             ends = [handles[name] for name in link.ends]
             handles[link.name] = add(f"{backend}Link", *ends, name=prefix + link.name, attributes={**networks, **link.attributes})
+
+
+def _machines(hosts: Iterable[Handle | str] | Mapping[Handle | str, float]) -> list[str] | dict[str, float]:
+    """Return machines by name, with their weights if they have some."""
+
+    def name_of(host: Handle | str) -> str:
+        return host if isinstance(host, str) else host.name
+
+    return {name_of(host): weight for host, weight in hosts.items()} if isinstance(hosts, Mapping) else [name_of(host) for host in hosts]
 
 
 def _without_routes(topology: Topology) -> set[str]:

@@ -71,7 +71,23 @@ def _link_record(one: TopologyLink) -> dict[str, Any]:
 
 def from_record(kind: type[T], record: object, folder: Path) -> T:
     """Return what a record describes; see `Topology.from_record`."""
-    fields = _mapping(record, "topology")
+    fields = dict(_mapping(record, "topology"))
+    machines = fields.pop("hosts", None)
+    topology = _unplaced(kind, fields, folder)
+    if machines is None:
+        return topology
+    if not isinstance(machines, list | Mapping) or not all(isinstance(one, str) for one in machines):
+        raise BadValueError(f"topology: hosts is {machines!r}; write the names of hosts, [h1, h2], or their weights, {{h1: 8, h2: 4}}")
+    mistakes = topology.mistakes()
+    if mistakes:
+        raise BadValueError("topology: it cannot be placed on hosts: " + "; ".join(mistakes))
+    try:
+        return topology.placed_on(machines)
+    except (ValueError, TypeError, BadValueError) as error:
+        raise BadValueError(f"topology: hosts: {error}") from None
+
+
+def _unplaced(kind: type[T], fields: Mapping[str, Any], folder: Path) -> T:
     if "nodes" in fields:
         return _whole(kind, fields)
     made = [key for key in fields if key not in _BESIDE]

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, Self
 
 from nepi.errors import BadValueError, UnknownResourceError, did_you_mean
+from nepi.plan.placement import place
 from nepi.plan.static_routes import checked_routing
 from nepi.topologies import parts
 from nepi.topologies.elements import Kind, TopologyLink, TopologyNode, checked_attributes, checked_kind, link_name
@@ -240,6 +241,28 @@ class Topology(ReadyMade):
             else one
             for one in self.nodes
         )
+        return replace(self, nodes=nodes)
+
+    def placed_on(self, machines: Iterable[str] | Mapping[str, float]) -> Self:
+        """Return one whose nodes say on which machine they are (attribute `host`): shares are even, and few links go between machines.
+
+        Args:
+            machines: names of hosts of the experiment; or, where one can do more than another, names to weights, such as their cores.
+
+        A node that says it already stays there.
+
+        Raises:
+            BadValueError: there are no machines, a weight is not positive, or a node is on a machine that is not among them.
+        """
+        weights = {str(name): float(weight) for name, weight in machines.items()} if isinstance(machines, Mapping) else None
+        fixed = {one.name: str(one.attributes["host"]) for one in self.nodes if one.attributes.get("host")}
+        placed = place(
+            dict.fromkeys([one.name for one in self.nodes], 1.0),
+            [one.ends for one in self.links],
+            weights if weights is not None else dict.fromkeys(map(str, machines), 1.0),
+            fixed,
+        )
+        nodes = tuple(replace(one, attributes={**one.attributes, "host": placed[one.name]}) for one in self.nodes)
         return replace(self, nodes=nodes)
 
     def with_traffic(self, sources: Iterable[str] | None = None, targets: Iterable[str] | None = None) -> Self:

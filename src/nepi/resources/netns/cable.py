@@ -85,16 +85,15 @@ class Cable:
         """Make it: interfaces, addresses, neighbours, shape."""
         first, second = (self._veth_end(side, wanted) for side in (0, 1))
         kind: dict[str, Any] = {"userspace": True} if self._userspace else {}
-        made: Awaitable[Any]
+        making: list[Awaitable[Any]]
         if self.crosses:
             tunnels = self._tunnels()
-            made = _all(
-                [self.session(side).tunnel(end, tunnels[side], owner=self._owner, **kind) for side, end in ((0, first), (1, second))]
-            )
+            both = ((0, first), (1, second))
+            making = [self.session(side).tunnel(end, tunnels[side], owner=self._owner, **kind) for side, end in both]
         else:
-            made = self.session(0).veth(first, second, owner=self._owner, **kind)
-        shaping = self._shaping(CableState(), wanted)
-        await (_all([made, *shaping]) if shaping else made)
+            making = [self.session(0).veth(first, second, owner=self._owner, **kind)]
+        making += self._shaping(CableState(), wanted)  # asked for after that, in the same turn of the loop
+        await (_all(making) if len(making) > 1 else making[0])
         self.state = wanted
 
     def _tunnels(self) -> tuple[Tunnel, Tunnel]:
