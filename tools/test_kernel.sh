@@ -10,7 +10,7 @@
 set -uo pipefail
 
 # How fast the process of user-space links is says nothing on an emulated processor; `make test` runs those tests on the real one.
-default=(-m netns -k 'not (userspace and (holds_so_many or timeline or fair_queueing or early_detection)) and not delivery_trace'
+default=(-m netns -k 'not (userspace and (a_rate_holds or holds_so_many or timeline or fair_queueing or early_detection)) and not delivery_trace'
     tests/resources/netns/test_links_alike.py tests/resources/netns/test_netem.py tests/hosts/test_shape_changes.py)
 deadline_s=${NEPI_KERNEL_DEADLINE_S:-1500}
 cache=${XDG_CACHE_HOME:-$HOME/.cache}/nepi/kernels
