@@ -31,7 +31,16 @@ class HostDevice(ResourceManager):
     """
 
     service = True
-    deadlines: ClassVar = {**ResourceManager.deadlines}
+    tools: ClassVar[tuple[str, ...]] = ("ip",)
+    packages: ClassVar = {
+        "ip": "iproute2",
+        "tc": "iproute2",
+        "ethtool": "ethtool",
+        "wg": "wireguard-tools",
+        "python3": "python3",
+        "ovs-vsctl": "openvswitch-switch",
+        "ovs-vswitchd": "openvswitch-switch",
+    }
     _held: list[tuple[int, HostNode, Thing]] | None = None
     _making: asyncio.Task[Any] | None = None
 

@@ -72,6 +72,7 @@ class OVSSwitch(HostDevice, rtype="linux::OVSSwitch", aliases=("OVSSwitch", "OVS
     """
 
     needs: ClassVar = {HostNode: ResourceState.READY}
+    tools: ClassVar[tuple[str, ...]] = ("ip", "ovs-vsctl", "ovs-vswitchd")
     check: ClassVar[Check | None] = staticmethod(check_switch)
 
     bridge_name = Attribute.string(help="Its name on the host; chosen when not set.", flags=Flags.ExecReadOnly)

@@ -62,6 +62,7 @@ class UdpTunnel(HostTunnel, rtype="linux::UdpTunnel", aliases=("UdpTunnel", "Lin
     """
 
     kind: ClassVar[str] = "udp"
+    tools: ClassVar[tuple[str, ...]] = ("ip", "python3")
     check: ClassVar[Check | None] = staticmethod(check_udp_tunnel)
 
     cipher = Attribute.choice(CIPHERS, "AES", help="AES (AES-256-GCM), ChaCha20 (with Poly1305) or PLAIN.", flags=Flags.Design)

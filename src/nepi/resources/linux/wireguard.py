@@ -31,6 +31,7 @@ class WireGuard(KernelTunnel, rtype="linux::WireGuard"):
     """
 
     kind: ClassVar[str] = "wireguard"
+    tools: ClassVar[tuple[str, ...]] = ("ip", "wg")
     check: ClassVar[Check | None] = staticmethod(check_wireguard)
 
     port = Attribute.integer(0, help="UDP port of both hosts; 0 for any that is free.", range=(0, 65_535), flags=Flags.Design)
