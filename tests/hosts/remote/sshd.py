@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import asyncio
 import os
 import signal
 import socket
 import subprocess
 import time
-from collections.abc import Generator
+from collections.abc import Callable, Generator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -113,6 +114,36 @@ class Sshd:
         self.process = started(self.folder, self.address, self.port)
 
 
+class Bell:
+    """Something that commands on a server ring: `echo word > bell`."""
+
+    def __init__(self, server: Sshd) -> None:
+        path = server.home / "bell"
+        os.mkfifo(path)
+        self._fd = os.open(path, os.O_RDWR | os.O_NONBLOCK)
+        self._heard = b""
+
+    async def heard(self, count: int = 1) -> list[str]:
+        """Wait for so many words, and return them."""
+        loop = asyncio.get_running_loop()
+        while self._heard.count(b"\n") < count:
+            came = loop.create_future()
+            loop.add_reader(self._fd, came.set_result, None)
+            try:
+                await came
+            finally:
+                loop.remove_reader(self._fd)
+            self._heard += os.read(self._fd, 65536)
+        words, self._heard = self._heard.decode().split(), b""
+        return words
+
+    def __enter__(self) -> Bell:
+        return self
+
+    def __exit__(self, *rest: object) -> None:
+        os.close(self._fd)
+
+
 def free_port(address: str) -> int:
     with socket.socket() as finder:
         finder.bind((address, 0))
@@ -154,7 +185,9 @@ def started(folder: Path, address: str, port: int) -> subprocess.Popen[bytes]:
 
 
 @contextmanager
-def sshd(folder: Path, *, address: str = "127.0.0.1", settings: str = "") -> Generator[Sshd]:
+def sshd(
+    folder: Path, *, address: str = "127.0.0.1", settings: str = "", before_start: Callable[[Path], object] = lambda folder: None
+) -> Generator[Sshd]:
     """Run a server with its own keys; `settings` are lines of its configuration that come first, and count."""
     (folder / "home").mkdir(parents=True)
     make_key(folder / "host_key", "host")
@@ -164,6 +197,7 @@ def sshd(folder: Path, *, address: str = "127.0.0.1", settings: str = "") -> Gen
     (folder / "config").write_text(settings + CONFIG.format(address=address, port=port, folder=folder, sftp=SFTP_SERVER))
     algorithm, data, _ = (folder / "host_key.pub").read_text().split()
     (folder / "known_hosts").write_text(f"[{address}]:{port} {algorithm} {data}\n")
+    before_start(folder)
     server = Sshd(folder, address, port, started(folder, address, port))
     try:
         yield server

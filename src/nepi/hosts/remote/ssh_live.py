@@ -143,9 +143,9 @@ class Live:
             await self.connection.wait_closed()
 
     def _session(self, session: CommandSession, command: str, forward_x11: bool) -> Callable[[], Awaitable[object]]:
-        return lambda: self.connection.create_session(
-            lambda: session, command, request_pty=False, x11_forwarding=forward_x11, encoding=None
-        )
+        # asyncssh takes bytes, too, and what came from a file's name need not be UTF-8.
+        sent: Any = command.encode(errors="surrogateescape")
+        return lambda: self.connection.create_session(lambda: session, sent, request_pty=False, x11_forwarding=forward_x11, encoding=None)
 
     async def _start_files(self) -> tuple[asyncssh.SFTPClient, Place]:
         while True:

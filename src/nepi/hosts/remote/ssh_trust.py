@@ -56,7 +56,7 @@ class Trust:
         known = asyncssh.read_known_hosts([str(path) for path in self._readable()])
         # Through a tunnel the address is that of the host before.
         good, authorities, revoked, *_ = known.match(host, "" if self.way else addr, port)
-        self.expected = list(good)
+        self.expected = list(dict.fromkeys(good))
         return good, authorities, revoked
 
     def judge(self, key: asyncssh.SSHKey) -> bool:
