@@ -5,7 +5,7 @@ import os
 import signal
 import sqlite3
 import subprocess
-from collections.abc import Generator
+from collections.abc import Generator, Sequence
 from pathlib import Path
 
 import pytest
@@ -127,6 +127,25 @@ def test_what_cannot_be_given_back_stays_with_the_reason(ledger: Ledger, monkeyp
     ]
     monkeypatch.setitem(ledger_kinds.BUILT_IN, "stubborn", LedgerKind(lambda row: True, lambda row: True))
     assert [row.kind for row in collect(ledger.path).released] == ["stubborn"]
+
+
+def test_things_of_a_kind_that_can_be_are_given_back_together(ledger: Ledger, monkeypatch: pytest.MonkeyPatch) -> None:
+    seen: list[list[int]] = []
+
+    def together(rows: Sequence[Row]) -> dict[int, str]:
+        seen.append([row.id for row in rows])
+        return {rows[-1].id: "it is far away"}
+
+    def fail(rows: Sequence[Row]) -> dict[int, str]:
+        raise OSError("no way there")
+
+    monkeypatch.setitem(ledger_kinds.BUILT_IN, "far", LedgerKind(lambda row: True, lambda row: False, rank=1, release_together=together))
+    monkeypatch.setitem(ledger_kinds.BUILT_IN, "no way", LedgerKind(lambda row: True, lambda row: False, release_together=fail))
+    rows = ledger.intend([Thing("far"), Thing("no way"), Thing("far"), Thing("far")])
+    collected = collect(ledger.path)
+    assert seen == [[rows[3], rows[2], rows[0]]]
+    assert [(row.kind, row.note) for row in collected.left] == [("far", "it is far away"), ("no way", "OSError: no way there")]
+    assert [row.id for row in collected.released] == [rows[3], rows[2]]
 
 
 def test_collecting_a_run_without_a_ledger_does_nothing(tmp_path: Path) -> None:

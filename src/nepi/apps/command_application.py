@@ -121,7 +121,8 @@ class CommandApplication(ResourceManager):
     def failure_of(self, exit_: Exit) -> str:
         """Say why this end, which came by itself, is a failure; "" when it is none."""
         if exit_.status is None:
-            return f"{self._command()} was lost: its host {self.peer(HostNode).name} is gone, and nobody saw how it ended"
+            why = exit_.reason or f"its host {self.peer(HostNode).name} is gone, and nobody saw how it ended"
+            return f"{self._command()} was lost: {why}"
         statuses = expected_statuses(self.get("expectedStatus"))
         if statuses is None or exit_.status in statuses:
             return ""

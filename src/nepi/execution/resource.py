@@ -405,6 +405,13 @@ class ResourceManager(Template):
         """Return the local file that a trace is written to."""
         return self.ec.trace_path(self._guid, name)
 
+    async def follow_trace(self, name: str) -> None:
+        """See to it that a trace's local file grows from now on, if it would not do so by itself; on the loop.
+
+        Called again and again while somebody looks at the trace, so it must be cheap and harmless to repeat. What is written on
+        another machine overrides this.
+        """
+
     # Connections.
 
     def register_connection(self, guid: int) -> None:

@@ -1,7 +1,8 @@
 """Looks out for lines of traces that match a pattern (`trace_matches`).
 
 A trace is a file that another process appends to; inotify would tell of each write, but the standard library has none, so the file's
-size is looked at a few dozen times a second, and only for traces that a condition speaks of.
+size is looked at a few dozen times a second, and only for traces that a condition speaks of. Where the file is written on another
+machine, the resource makes its local copy grow (`follow_trace`).
 """
 
 from __future__ import annotations
@@ -48,6 +49,8 @@ class TraceWatch:
         while not matched:
             ended = manager.state in ENDED  # looked at before the file, so that its last lines are seen
             try:
+                if not ended:
+                    await manager.follow_trace(trace)
                 matched = tail.matches(manager.trace_path(trace))
             except NepiError:
                 break

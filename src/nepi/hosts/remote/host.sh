@@ -79,7 +79,8 @@ nepi_start() { # TAG CWD STDIN TEXT: has TEXT executed, which ends in nepi_exec;
 		nepi_again "$1" &
 	else
 		rm -f -- "$nepi_control/commands/$1.exit"
-		nepi_line=$({ printf '%-63s\n' running >"$nepi_control/commands/$1.tried"; } 2>&1)
+		# What is wrong is said by a program; the shell's own words are not always of use.
+		nepi_line=$(printf '%-63s\n' running | LC_ALL=C cat 2>&1 >"$nepi_control/commands/$1.tried")
 		rm -f -- "$nepi_control/commands/$1.tried"
 		nepi_tell "$nepi_answers" "failed $1 1 nothing can be written in $nepi_control: ${nepi_line##*: }"
 	fi
