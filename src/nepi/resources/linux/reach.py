@@ -14,7 +14,7 @@ CHECKED: Final = "check"
 TRUSTED: Final = "trust"
 HOST_KEYS: Final = {CHECKED: HostKeys.KNOWN, TRUSTED: HostKeys.FIRST_USE}
 _LOCAL: Final = frozenset({"localhost", "127.0.0.1", "::1"})
-_OF_SSH: Final = ("port", "username", "gateway", "gatewayUser", "identity", "serverKey")
+_OF_SSH: Final = ("port", "username", "gateway", "gatewayUser", "identity", "serverKey", "sshConfig")
 
 
 def is_local(values: Mapping[str, Any]) -> bool:
@@ -44,6 +44,7 @@ def ssh_options(values: Mapping[str, Any], pins: Path) -> SshOptions:
         pins=pins,
         connect_deadline_s=values.get("connectDeadline") or 30.0,
         forward_agent=bool(values.get("forwardAgent")),
+        config=Path(values["sshConfig"]).expanduser() if values.get("sshConfig") else None,
     )
 
 
@@ -68,9 +69,10 @@ def check_reach(one: ResourceDescription, _peers: Sequence[ResourceDescription],
         yield "attribute 'cleanProcessesAfter': what a run has started is always ended with it, unless the controller is told to keep=True"
     if values.get("gatewayUser") and not values.get("gateway"):
         yield "attribute 'gatewayUser': there is no gateway"
-    identity = values.get("identity")
-    if identity and not Path(identity).expanduser().is_file():
-        yield f"attribute 'identity': there is no file {Path(identity).expanduser()}"
+    for name in ("identity", "sshConfig"):
+        path = values.get(name)
+        if path and not Path(path).expanduser().is_file():
+            yield f"attribute {name!r}: there is no file {Path(path).expanduser()}"
     try:
         ssh_options(values, Path("pins"))
     except BadValueError as error:
