@@ -7,10 +7,8 @@ What was changed is put back by the lines that the row has. How the host is reac
 from __future__ import annotations
 
 import asyncio
-import shlex
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
-from importlib import import_module
 from typing import Any, Final
 
 from nepi.errors import ResourceError
@@ -19,7 +17,7 @@ from nepi.execution.ledger_kinds import LedgerKind, holder_is_alive
 from nepi.hosts.devices import ip_json, ip_lines
 from nepi.hosts.devices.words import BATCHES, Line, batch
 from nepi.hosts.port import Completed
-from nepi.hosts.remote.transport import Transport
+from nepi.hosts.remote.quoting import call
 from nepi.hosts.roles import HostNode
 
 INTERFACE: Final = "host-interface"
@@ -32,6 +30,12 @@ def place_of(node: HostNode) -> dict[str, Any]:
     """Return what finds a node's host again from a ledger's row: the way to it, or who holds it. Without secrets."""
     way = getattr(node, "way", None)
     return {"way": way} if way is not None else dict(getattr(node.host, "place", {}))
+
+
+def outlives_this_machine(thing: Thing) -> bool:
+    """Whether it is on another host, so that its row must survive a loss of power here."""
+    way = thing.identity["place"].get("way")
+    return way is not None and not way.get("local")
 
 
 def interface_thing(node: HostNode, ifname: str, alias: str, owner: int) -> Thing:
@@ -67,10 +71,11 @@ class _There:
             return thread.submit(asyncio.run, self._run(argv, stdin)).result()
 
     async def _run(self, argv: Sequence[str], stdin: bytes) -> Completed:
-        # Not before it is needed: what reaches other hosts takes a while to import.
-        transport: Transport = import_module("nepi.hosts.remote.reopening").transport_of(self._place["way"])
+        from nepi.hosts.remote.reopening import transport_of  # what reaches other hosts takes a while to import
+
+        transport = transport_of(self._place["way"], self._name)
         try:
-            return await transport.run(shlex.join(["sh", "-c", AS_ROOT, "sh", *argv]), stdin=stdin, deadline_s=DEADLINE_S, once=False)
+            return await transport.run(call("sh", "-c", AS_ROOT, "sh", *argv), stdin=stdin, deadline_s=DEADLINE_S, once=False)
         finally:
             await transport.close()
 

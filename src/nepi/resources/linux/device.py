@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, TypeVar
 from nepi.errors import CommandError, ConnectError, ResourceError
 from nepi.execution.resource import ResourceManager
 from nepi.hosts.devices import ip_lines
-from nepi.hosts.devices.belongings import CHANGE, INTERFACE, change_thing, interface_thing, is_ours
+from nepi.hosts.devices.belongings import CHANGE, INTERFACE, change_thing, interface_thing, is_ours, outlives_this_machine
 from nepi.hosts.devices.commands import BatchError, Commands
 from nepi.hosts.devices.words import LONGEST_NAME, Line, check_name
 from nepi.hosts.roles import HostNode
@@ -79,7 +79,7 @@ class HostDevice(ResourceManager):
         """
         check_name(ifname)
         thing = interface_thing(node, ifname, self.alias_of(ifname), self.guid)
-        (row,) = self.ec.ledger.intend([thing])
+        (row,) = self.ec.ledger.intend([thing], durable=outlives_this_machine(thing))
         try:
             await Commands(node.host).ip([lines[0], ip_lines.alias(ifname, self.alias_of(ifname)), *lines[1:]])
         except BatchError as error:
@@ -97,7 +97,7 @@ class HostDevice(ResourceManager):
             BatchError, CommandError: the host refused a line; what was done before it has been put back.
         """
         thing = change_thing(node, program, undo, self.guid)
-        (row,) = self.ec.ledger.intend([thing])
+        (row,) = self.ec.ledger.intend([thing], durable=outlives_this_machine(thing))
         self.held.append((row, node, thing))
         commands = Commands(node.host)
         try:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import os
 import shutil
+import signal
 import sys
 from pathlib import Path
 from typing import Any
@@ -10,7 +12,7 @@ from typing import Any
 import pytest
 
 from nepi import ExperimentController, Handle
-from tests.resources.linux.devices.conftest import SOON, links_of, reaches, sh, up
+from tests.resources.linux.devices.conftest import SOON, links_of, needs_kernel, reaches, sh, two_hosts, up
 
 pytestmark = [
     pytest.mark.netns,
@@ -19,6 +21,7 @@ pytestmark = [
 ]
 CONTROLLER = Path(__file__).with_name("openflow_controller.py")
 OPENFLOW = 6653
+BETWEEN = "local 127.0.0.1 remote 127.0.0.2"
 FRAME_HEADERS = 14 + 20 + 8
 
 
@@ -97,3 +100,41 @@ def test_a_meter_is_exact(ec: ExperimentController) -> None:
     got = goodput_bps(ec, first, second, duration="4s", udp=True, rate="20Mbit", length="1400B")
     # Meters count frames; the bucket of 50 kbit is full at the beginning.
     assert got * (1400 + FRAME_HEADERS) / 1400 == pytest.approx(5e6, rel=0.03)
+
+
+@pytest.mark.parametrize("tunnel", ["UdpTunnel", "VxlanTunnel", pytest.param("GRETunnel", marks=needs_kernel("gre", BETWEEN))])
+def test_a_tunnel_joins_switches_of_two_hosts(ec: ExperimentController, tunnel: str) -> None:
+    hosts = two_hosts(ec)
+    switches = [ec.add("linux::OVSSwitch", host, virtual_ip_pref=f"10.6.0.{n}/24") for n, host in enumerate(hosts, start=1)]
+    ec.add(f"linux::{tunnel}", *(ec.add("linux::OVSPort", switch) for switch in switches))
+    inner = ec.add("linux::OVSPort", switches[1], ip="10.6.0.3", network="10.6.0.0/24")
+    up(ec)
+    assert reaches(ec, hosts[0], "10.6.0.2")
+    assert ec.get(inner, "port_name") in links_of(ec, hosts[1])
+    assert "10.6.0.3/24" in sh(ec, hosts[1], f"ip address show dev {ec.get(inner, 'port_name')}")
+
+
+@pytest.mark.parametrize("kind", ["gre", "vxlan"])
+def test_the_switch_itself_carries_a_tunnel_over_a_port_of_its_own(ec: ExperimentController, kind: str) -> None:
+    """Without any help of the kernel: the way between the hosts is a port of a switch, too."""
+    hosts = [ec.add("Node", name=name) for name in "ab"]
+    link = ec.add("Link", *hosts, addressing=False)
+    for number, host in enumerate(hosts, start=1):
+        ec.add("linux::OVSPort", ec.add("linux::OVSSwitch", host, virtual_ip_pref=f"172.31.0.{number}/24"), port_name="eth0").deploy_when(
+            link.ready
+        )
+        over = ec.add("linux::OVSSwitch", host, virtual_ip_pref=f"10.6.0.{number}/24")
+        ec.add("linux::OVSPort", over, tunnel=kind, remote_ip=f"172.31.0.{3 - number}", key=5)
+    up(ec)
+    assert reaches(ec, hosts[0], "172.31.0.2")
+    assert reaches(ec, hosts[0], "10.6.0.2")
+
+
+def test_a_switch_whose_daemon_is_killed_fails_and_says_so(ec: ExperimentController) -> None:
+    host = ec.add("Node", name="a")
+    switch = ec.add("linux::OVSSwitch", host, critical=False)
+    up(ec)
+    manager = ec.resource(switch.guid)
+    os.kill(manager.daemons.process.pid, signal.SIGKILL)  # type: ignore[attr-defined]  # a test may look
+    assert ec.wait_for(switch.failed, SOON)
+    assert "Open vSwitch on a has ended" in manager.failure
