@@ -7,7 +7,7 @@ import pytest
 from nepi.errors import BadValueError, ResourceError
 from nepi.hosts.agent.queues import Shape
 from nepi.hosts.devices import ip_json, ip_lines, ovs, tc_lines, tc_options
-from nepi.hosts.devices.commands import BatchError
+from nepi.hosts.devices.commands import BatchError, may_change_networks
 from nepi.hosts.devices.ip_lines import Settings
 from nepi.hosts.devices.words import batch, check_name, complaint, failed_line
 from nepi.model.loss_bursts import bursts_of_mean_length
@@ -146,3 +146,10 @@ def test_values_for_open_vswitch_are_no_more_than_values() -> None:
         with pytest.raises(BadValueError):
             ovs.quoted(wrong)
     assert ovs.set_controller("br0", "fd00::1", 6653) == ["set-controller", "br0", "tcp:[fd00::1]:6653"]
+
+
+def test_who_may_change_networks() -> None:
+    assert may_change_networks(b"CapEff:\t000001ffffffffff\n")
+    assert may_change_networks(b"CapEff:\t0000000000001000\n")
+    assert not may_change_networks(b"CapEff:\t0000000000000000\n")
+    assert not may_change_networks(b"")

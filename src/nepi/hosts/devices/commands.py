@@ -13,6 +13,7 @@ from nepi.hosts.devices.words import BATCHES, Line, batch, complaint, failed_lin
 from nepi.hosts.port import Completed, Host
 
 DEADLINE_S: Final = 30.0
+CAP_NET_ADMIN: Final = 12
 _LACKING: Final = ("Unknown device type", "not supported", "Specified qdisc kind is unknown", "qdisc not found", "not found.")
 _MODULES: Final = {
     "vxlan": ("VXLAN", "vxlan"),
@@ -35,6 +36,12 @@ _MODULES: Final = {
 _root_prefixes: weakref.WeakKeyDictionary[Host, tuple[str, ...]] = weakref.WeakKeyDictionary()
 
 
+def may_change_networks(status: bytes) -> bool:
+    """Whether a process whose line CapEff of /proc/PID/status this is may change interfaces: root, or whoever is so in a namespace."""
+    words = status.split()
+    return len(words) == 2 and bool(int(words[1], 16) >> CAP_NET_ADMIN & 1)
+
+
 class Commands:
     """What a host is told.
 
@@ -49,8 +56,8 @@ class Commands:
         """Return what stands before a command that needs root: nothing, or sudo for users who are not."""
         known = _root_prefixes.get(self.host)
         if known is None:
-            done = await self.host.run(["id", "-u"], deadline_s=DEADLINE_S)
-            known = _root_prefixes[self.host] = () if done.stdout.strip() == b"0" else ("sudo", "-n", "--")
+            done = await self.host.run(["grep", "CapEff", "/proc/self/status"], deadline_s=DEADLINE_S)
+            known = _root_prefixes[self.host] = () if may_change_networks(done.stdout) else ("sudo", "-n", "--")
         return known
 
     async def run(self, argv: Sequence[str], *, stdin: bytes = b"", fine: Sequence[int] = (0,)) -> Completed:
