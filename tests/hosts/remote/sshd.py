@@ -31,7 +31,7 @@ PermitRootLogin yes
 PasswordAuthentication no
 KbdInteractiveAuthentication no
 PrintMotd no
-Subsystem sftp {sftp}
+{sftp}
 """
 
 ENTER: Final = """
@@ -186,7 +186,12 @@ def started(folder: Path, address: str, port: int) -> subprocess.Popen[bytes]:
 
 @contextmanager
 def sshd(
-    folder: Path, *, address: str = "127.0.0.1", settings: str = "", before_start: Callable[[Path], object] = lambda folder: None
+    folder: Path,
+    *,
+    address: str = "127.0.0.1",
+    settings: str = "",
+    sftp: str = SFTP_SERVER,
+    before_start: Callable[[Path], object] = lambda folder: None,
 ) -> Generator[Sshd]:
     """Run a server with its own keys; `settings` are lines of its configuration that come first, and count."""
     (folder / "home").mkdir(parents=True)
@@ -194,7 +199,9 @@ def sshd(
     make_key(folder / "id")
     (folder / "authorized_keys").write_text((folder / "id.pub").read_text())
     port = free_port(address)
-    (folder / "config").write_text(settings + CONFIG.format(address=address, port=port, folder=folder, sftp=SFTP_SERVER))
+    (folder / "config").write_text(
+        settings + CONFIG.format(address=address, port=port, folder=folder, sftp=sftp and f"Subsystem sftp {sftp}")
+    )
     algorithm, data, _ = (folder / "host_key.pub").read_text().split()
     (folder / "known_hosts").write_text(f"[{address}]:{port} {algorithm} {data}\n")
     before_start(folder)

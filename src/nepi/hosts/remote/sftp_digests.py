@@ -12,7 +12,7 @@ from typing import Final, Protocol, TypeVar
 
 import asyncssh
 
-from nepi.hosts.remote.sftp_blocks import read_blocks
+from nepi.hosts.remote.sftp_blocks import opened_for_reading, read_blocks
 from nepi.hosts.remote.transport import FileFacts
 from nepi.model.commands import Completed
 
@@ -74,9 +74,9 @@ async def _digest_by_reading(way: Way, path: PurePosixPath, size: int | None) ->
 
     async def read(client: asyncssh.SFTPClient) -> str:
         digest = hashlib.sha256()
-        async with client.open(str(path), "rb") as file:
+        async with await opened_for_reading(client, path) as file:
             end = (await file.stat()).size or 0 if size is None else size
-            async with aclosing(read_blocks(file, 0, end)) as blocks:
+            async with aclosing(read_blocks(client, file, 0, end)) as blocks:
                 async for data in blocks:
                     digest.update(data)
         return digest.hexdigest()

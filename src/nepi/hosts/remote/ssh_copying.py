@@ -16,7 +16,7 @@ import asyncssh
 
 from nepi.errors import ResourceError
 from nepi.hosts.remote.in_order import in_order
-from nepi.hosts.remote.sftp_blocks import AHEAD, BLOCK, opened_for_writing, read_blocks, write_blocks
+from nepi.hosts.remote.sftp_blocks import AHEAD, BLOCK, opened_for_reading, read_blocks, write_blocks, written
 from nepi.hosts.remote.sftp_digests import Way, digest_there, digests_there
 from nepi.hosts.remote.transport import FileFacts
 
@@ -150,14 +150,16 @@ async def _changed(way: Way, files: Sequence[Upload]) -> list[Upload]:
 
 async def _send(way: Way, upload: Upload) -> None:
     async def send(client: asyncssh.SFTPClient) -> None:
-        async with await opened_for_writing(client, upload.part, keep=True) as file:
+        async with written(client, upload.part, keep=True) as file:
             have = (await file.stat()).size or 0
             if have > upload.size:
                 await file.truncate(0)
                 have = 0
             with upload.source.open("rb") as source:
                 # What was on its way when it was interrupted may have left holes.
-                await write_blocks(file, max(0, have - AHEAD * BLOCK), upload.size, lambda start, count: _piece(source, start, count))
+                await write_blocks(
+                    client, file, max(0, have - AHEAD * BLOCK), upload.size, lambda start, count: _piece(source, start, count)
+                )
 
     try:
         await way.doing("writing", upload.path, send)
@@ -207,7 +209,7 @@ async def _fetch(client: asyncssh.SFTPClient, path: PurePosixPath, target: Path,
         if have > size:  # it is another file now
             local.truncate(0)
             have = 0
-        async with client.open(str(path), "rb") as file, aclosing(read_blocks(file, have, size)) as blocks:
+        async with await opened_for_reading(client, path) as file, aclosing(read_blocks(client, file, have, size)) as blocks:
             async for data in blocks:
                 local.write(data)
 

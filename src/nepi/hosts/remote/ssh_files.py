@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 import shlex
 import stat
 from collections.abc import Awaitable, Callable, Sequence
@@ -15,7 +14,7 @@ import asyncssh
 
 from nepi.errors import ConnectError, ResourceError
 from nepi.hosts.remote import ssh_copying
-from nepi.hosts.remote.sftp_blocks import BLOCK, opened_for_writing, read_at, read_blocks, write_blocks
+from nepi.hosts.remote.sftp_blocks import BLOCK, opened_for_reading, read_at, read_blocks, write_blocks, written
 from nepi.hosts.remote.ssh_channels import ConnectionGoneError
 from nepi.hosts.remote.ssh_live import Live
 from nepi.hosts.remote.transport import FileFacts
@@ -32,7 +31,6 @@ REASONS: Final[tuple[tuple[type[asyncssh.SFTPError], str], ...]] = (
     (asyncssh.SFTPNoSuchFile, "there is no such file or folder"),
     (asyncssh.SFTPNoSuchPath, "there is no such folder"),
     (asyncssh.SFTPPermissionDenied, "the user there has no right to it"),
-    (asyncssh.SFTPNoSpaceOnFilesystem, "the disk is full"),
     (asyncssh.SFTPQuotaExceeded, "the user's quota is used up"),
     (asyncssh.SFTPOpUnsupported, "the server's SFTP cannot do it; OpenSSH's can"),
 )
@@ -75,8 +73,11 @@ class SshFiles:
         """As in `Files`."""
 
         async def read(client: asyncssh.SFTPClient) -> bytes:
-            async with client.open(str(path), "rb") as file:
-                return await _read(file, offset, size)
+            file = await opened_for_reading(client, path)
+            try:
+                return await _read(client, file, offset, size)
+            finally:
+                await file.close()
 
         return await self.doing("reading", path, read)
 
@@ -85,15 +86,10 @@ class SshFiles:
         beside = path.with_name(f".{path.name[:200]}.{uuid4().hex[:12]}.tmp")
 
         async def write(client: asyncssh.SFTPClient) -> None:
-            try:
-                async with await opened_for_writing(client, beside) as file:
-                    await write_blocks(file, 0, len(data), lambda start, count: data[start : start + count])
-                    await file.chmod(mode)
-                await client.posix_rename(str(beside), str(path))
-            except BaseException:
-                with contextlib.suppress(asyncssh.Error):
-                    await client.remove(str(beside))
-                raise
+            async with written(client, beside) as file:
+                await write_blocks(client, file, 0, len(data), lambda start, count: data[start : start + count])
+                await file.chmod(mode)
+            await client.posix_rename(str(beside), str(path))
 
         await self.doing("writing", path, write)
 
@@ -156,45 +152,33 @@ class SshFiles:
                 return await work(client)
             except ConnectionGoneError:
                 continue
-            except (asyncssh.SFTPConnectionLost, asyncssh.SFTPNoConnection, asyncssh.DisconnectError):
+            except (asyncssh.SFTPConnectionLost, asyncssh.SFTPNoConnection, asyncssh.DisconnectError, ConnectionError):
+                # The last one is the socket's, which asyncssh passes on as it is.
                 if client is not None and not live.gone.is_set():
                     live.forget_files(client)
             except asyncssh.SFTPError as error:
-                raise await self._explained(what, path, error, client) from error
+                raise ResourceError(f"{self.name}: {what} {path}: {_reason(error)}") from error
         raise ConnectError(f"{self.name}: {what} {path}: the connection was lost {LOSSES} times meanwhile")
 
-    async def _explained(
-        self, what: str, path: PurePosixPath, error: asyncssh.SFTPError, client: asyncssh.SFTPClient | None
-    ) -> ResourceError:
-        reason = next((text for kind, text in REASONS if isinstance(error, kind)), "")
-        if not reason and client is not None:
-            # The protocol's version that OpenSSH speaks has one word, "Failure", for a full disk and much else.
-            reason = await _disk_full(client, path) or f"the server says {error.reason!r}"
-        return ResourceError(f"{self.name}: {what} {path}: {reason}")
 
-
-async def _read(file: asyncssh.SFTPClientFile, offset: int, size: int | None) -> bytes:
+async def _read(client: asyncssh.SFTPClient, file: asyncssh.SFTPClientFile, offset: int, size: int | None) -> bytes:
     end = offset + size if size is not None else max(offset, (await file.stat()).size or 0)
     pieces = []
-    async with aclosing(read_blocks(file, offset, end)) as blocks:
+    async with aclosing(read_blocks(client, file, offset, end)) as blocks:
         async for data in blocks:
             pieces.append(data)
     if size is None:  # files that have grown meanwhile, and those of /proc, whose size is 0
         position = offset + sum(map(len, pieces))
-        while data := await read_at(file, position, min(BLOCK, file.read_len)):
+        while data := await read_at(file, position, min(BLOCK, client.limits.max_read_len)):
             pieces.append(data)
             position += len(data)
     return b"".join(pieces)
 
 
-async def _disk_full(client: asyncssh.SFTPClient, path: PurePosixPath) -> str:
-    try:
-        disk = await client.statvfs(str(path.parent))
-    except asyncssh.Error:
-        return ""
-    if disk.bavail * disk.frsize < BLOCK or disk.favail == 0 < disk.files:
-        return f"the disk is full ({disk.bavail * disk.frsize:,} bytes and {disk.favail:,} files are free there)"
-    return ""
+def _reason(error: asyncssh.SFTPError) -> str:
+    if isinstance(error, asyncssh.SFTPNoSpaceOnFilesystem):
+        return f"the disk is full ({error.reason})"
+    return next((text for kind, text in REASONS if isinstance(error, kind)), f"the server says {error.reason!r}")
 
 
 def _facts(attributes: asyncssh.SFTPAttrs) -> FileFacts:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable
+from functools import partial
 from itertools import count
 from typing import Any, Final, TypeVar
 
@@ -151,14 +152,20 @@ class Live:
         while True:
             place = await self.channels.take()
             try:
-                client = await self._open(place, lambda: self.connection.start_sftp_client(path_errors="surrogateescape"))
+                start = partial(self.connection.start_sftp_client, path_errors="surrogateescape")
+                client = await self._open(place, start, "has no SFTP that works (Subsystem sftp in its sshd_config)")
             except PermitsFewerError:
                 continue
             place.opened()
             return client, place
 
-    async def _open(self, place: Place, start: Callable[[], Awaitable[T]]) -> T:
+    async def _open(self, place: Place, start: Callable[[], Awaitable[T]], asked: str = "does not execute what it is asked to") -> T:
         """Open the channel of a place, which is left if that fails.
+
+        Args:
+            place: its place.
+            start: asks for it.
+            asked: what to say of the host when it does not do that.
 
         Raises:
             PermitsFewerError: there are too many places.
@@ -169,7 +176,7 @@ class Live:
                 try:
                     return await start()
                 except (asyncssh.Error, OSError) as error:
-                    self._judge(error, place, refusals)
+                    self._judge(error, place, refusals, asked)
                 await asyncio.sleep(0 if refusals < AT_ONCE else LATER_S * 2 ** (refusals - AT_ONCE))
         except BaseException:
             if not place.is_open:
@@ -177,15 +184,16 @@ class Live:
             raise
         raise AssertionError("count() ends never")
 
-    def _judge(self, error: Exception, place: Place, refusals: int) -> None:
+    def _judge(self, error: Exception, place: Place, refusals: int, asked: str) -> None:
         """Raise what follows from a channel that was not to be had, or return if it may be had yet."""
-        if self.is_over or not isinstance(error, asyncssh.ChannelOpenError):
+        if self.is_over or isinstance(error, asyncssh.DisconnectError):
             raise (LostMeanwhileError if place.is_open else ConnectionGoneError) from error
-        if place.is_open or error.code >= asyncssh.OPEN_REQUEST_X11_FORWARDING_FAILED:
-            raise ConnectError(f"{self.who} does not execute what it is asked to: {error.reason}") from error
+        is_refusal = isinstance(error, asyncssh.ChannelOpenError) and error.code < asyncssh.OPEN_REQUEST_X11_FORWARDING_FAILED
+        if place.is_open or not is_refusal:
+            raise ConnectError(f"{self.who} {asked}: {error}") from error
         if refusals >= BELIEVED:
             if not self.channels.shrink() or self.channels.limit < NEEDED_SESSIONS:
-                raise ConnectError(f"{self.who} permits too few sessions (MaxSessions in its sshd_config): {error.reason}") from error
+                raise ConnectError(f"{self.who} permits too few sessions (MaxSessions in its sshd_config): {error}") from error
             raise PermitsFewerError from error
 
 
