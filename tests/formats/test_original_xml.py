@@ -79,9 +79,9 @@ def experiment(*resources: str) -> str:
 
 
 def test_types_that_are_not_here_are_told_in_one_sentence(mistakes: Mistakes) -> None:
-    text = experiment(rm("linux::Node"), rm("linux::Node", 2), rm("omf::Channel", 3))
+    text = experiment(rm("linux::CCND"), rm("linux::CCND", 2), rm("planetlab::Vroute", 3))
     assert mistakes(text, "x.xml") == [
-        "x.xml: these types do not exist here: 'linux::Node', 'omf::Channel'; with a backend (--backend netns), they are looked for there"
+        "x.xml: these types do not exist here: 'linux::CCND', 'planetlab::Vroute'; with a backend (--backend netns), they are looked for there"
     ]
 
 
@@ -90,7 +90,9 @@ def test_with_a_backend_types_are_looked_for_there(load: Load, tmp_path: Path) -
     ec = ExperimentController.load(tmp_path / "x.xml", backend="netns")
     assert [one.rtype for one in ec.describe().resources] == ["netns::Node", "netns::Ping"]
     assert ec.loading_notes == ("linux::Node is netns::Node here", "linux::Ping is netns::Ping here")
-    with pytest.raises(PlanError, match="these types do not exist here: 'linux::Node', 'linux::Ping'$"):
+    assert [one.rtype for one in ExperimentController.load(tmp_path / "x.xml").describe().resources] == ["linux::Node", "linux::Ping"]
+    (tmp_path / "x.xml").write_text(experiment(rm("linux::CCND")))
+    with pytest.raises(PlanError, match="these types do not exist here: 'linux::CCND'$"):
         ExperimentController.load(tmp_path / "x.xml", backend="nowhere")
 
 

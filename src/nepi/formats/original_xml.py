@@ -56,7 +56,7 @@ def read_xml(path: Path, text: str, find_type: FindType, backend: str = "", rele
         path: for messages.
         text: the file.
         find_type: finds types.
-        backend: where types that are not there are looked for by their last name: linux::Ping as netns::Ping.
+        backend: where types are looked for first, by their last name: linux::Ping as netns::Ping.
         release: the release that wrote it, "6.1" or "3.2": their states have other numbers.
 
     Raises:
@@ -119,7 +119,7 @@ class _Reader:
 
     def _found(self, rtype: str) -> str | None:
         last = rtype.rpartition("::")[2]
-        for name in (rtype, f"{self._backend}::{last}") if self._backend else (rtype,):
+        for name in (f"{self._backend}::{last}", rtype) if self._backend else (rtype,):
             try:
                 found = self._find_type(name, "").rtype
             except UnknownTypeError:
