@@ -142,3 +142,13 @@ def flush() -> Operation:
 def destroy() -> Operation:
     """Close the files of traces and let go of everything."""
     return ["destroy"]
+
+
+def catalogue() -> Operation:
+    """Answer what ns-3 says of its own types; `nepi.resources.ns3.catalogue` reads it."""
+    return ["catalogue"]
+
+
+def stop_application(number: int) -> Operation:
+    """End an application now, as its StopTime would."""
+    return static("nepi::StopApplication", ref(number))

@@ -1,0 +1,214 @@
+// Running, while the conversation goes on between two events; and the last words of a process that dies.
+
+#include <atomic>
+#include <condition_variable>
+#include <csignal>
+#include <cstdio>
+#include <exception>
+#include <mutex>
+#include <poll.h>
+#include <string>
+#include <thread>
+#include <unistd.h>
+
+#include "ns3/core-module.h"
+#include "ns3/realtime-simulator-impl.h"
+
+namespace nepi
+{
+
+using namespace ns3;
+
+inline int g_in = -1;
+inline int g_out = -1;
+inline volatile long long* g_doing = nullptr; // [0] the request, [1] the index of the operation in it, [2] the row being written
+inline void (*g_serve)() = nullptr;
+
+inline std::mutex g_mutex;
+inline std::condition_variable g_done;
+inline bool g_waiting = false;
+inline bool g_over = false;
+
+inline Time g_lag;
+inline Time g_limit;
+inline std::atomic<bool> g_late{false};
+
+/** Tell an event; `text` is one JSON object. */
+inline void
+Say(const std::string& text)
+{
+    std::string line = text + "\n";
+    size_t at = 0;
+    while (at < line.size())
+    {
+        auto written = write(g_out, line.data() + at, line.size() - at);
+        if (written < 0 && errno != EINTR)
+        {
+            return;
+        }
+        at += written > 0 ? written : 0;
+    }
+}
+
+// Async-signal-safe: no allocation, one write.
+inline void
+LastWords(const char* what)
+{
+    char line[160];
+    int length = snprintf(line, sizeof(line), "{\"event\":\"fatal\",\"what\":\"%s\",\"id\":%lld,\"op\":%lld}\n", what,
+                          g_doing ? g_doing[0] : 0LL, g_doing ? g_doing[1] : -1LL);
+    if (write(g_out, line, length) < 0)
+    {
+        _exit(1);
+    }
+}
+
+inline void
+Terminated()
+{
+    std::cerr.flush();
+    LastWords("terminate");
+    _exit(134);
+}
+
+inline void
+Signalled(int number)
+{
+    const char* names[] = {"SIGSEGV", "SIGFPE", "SIGBUS", "SIGILL", "SIGABRT"};
+    int numbers[] = {SIGSEGV, SIGFPE, SIGBUS, SIGILL, SIGABRT};
+    for (int i = 0; i < 5; i++)
+    {
+        if (numbers[i] == number)
+        {
+            LastWords(names[i]);
+        }
+    }
+    _exit(128 + number);
+}
+
+/** Take the conversation's descriptors. From now on the process ends 5 s after the other side has gone, whatever it is doing. */
+inline void
+Begin(int in, int out, unsigned long long doing, unsigned long long serve)
+{
+    g_in = in;
+    g_out = out;
+    g_doing = reinterpret_cast<volatile long long*>(doing);
+    g_serve = reinterpret_cast<void (*)()>(serve);
+    std::set_terminate(Terminated);
+    for (int number : {SIGSEGV, SIGFPE, SIGBUS, SIGILL, SIGABRT})
+    {
+        signal(number, Signalled);
+    }
+    std::thread([] {
+        pollfd watched = {g_in, 0, 0};
+        while (poll(&watched, 1, -1) <= 0 || !(watched.revents & (POLLHUP | POLLERR | POLLNVAL)))
+        {
+        }
+        sleep(5);
+        _exit(3);
+    }).detach();
+}
+
+inline void
+Served()
+{
+    g_serve();
+    {
+        std::lock_guard<std::mutex> lock(g_mutex);
+        g_waiting = false;
+    }
+    g_done.notify_all();
+}
+
+/** Beside the simulation: when something has come, let an event read it, and wait until it has. Never touches Python. */
+inline void
+Watch(int wake)
+{
+    for (;;)
+    {
+        pollfd watched[2] = {{g_in, POLLIN, 0}, {wake, POLLIN, 0}};
+        if (poll(watched, 2, -1) <= 0)
+        {
+            continue;
+        }
+        if (watched[1].revents)
+        {
+            return;
+        }
+        std::unique_lock<std::mutex> lock(g_mutex);
+        if (g_over)
+        {
+            return;
+        }
+        g_waiting = true;
+        lock.unlock();
+        Simulator::ScheduleWithContext(Simulator::NO_CONTEXT, Time(0), &Served);
+        lock.lock();
+        g_done.wait(lock, [] { return !g_waiting || g_over; });
+    }
+}
+
+inline void
+MeasureLag(Ptr<RealtimeSimulatorImpl> simulator)
+{
+    Time lag = simulator->RealtimeNow() - Simulator::Now();
+    g_lag = std::max(g_lag, lag);
+    if (g_limit.IsStrictlyPositive() && lag > g_limit && !g_late.exchange(true))
+    {
+        Say("{\"event\":\"late\",\"lag_ns\":" + std::to_string(lag.GetNanoSeconds()) +
+            ",\"now_ns\":" + std::to_string(Simulator::Now().GetNanoSeconds()) + "}");
+    }
+    Simulator::Schedule(MilliSeconds(10), &MeasureLag, simulator);
+}
+
+inline void
+Reached(long long token)
+{
+    Say("{\"event\":\"reached\",\"token\":" + std::to_string(token) +
+        ",\"now_ns\":" + std::to_string(Simulator::Now().GetNanoSeconds()) + "}");
+}
+
+inline void
+Notify(long long after_ns, long long token)
+{
+    Simulator::ScheduleWithContext(Simulator::NO_CONTEXT, NanoSeconds(after_ns), &Reached, token);
+}
+
+inline void
+LimitLag(long long limit_ns)
+{
+    g_limit = NanoSeconds(limit_ns);
+}
+
+inline void
+Run()
+{
+    g_over = false;
+    g_waiting = false;
+    int wake[2];
+    if (pipe(wake))
+    {
+        return;
+    }
+    auto real = DynamicCast<RealtimeSimulatorImpl>(Simulator::GetImplementation());
+    if (real)
+    {
+        Simulator::Schedule(MilliSeconds(10), &MeasureLag, real);
+    }
+    std::thread watcher(Watch, wake[0]);
+    Simulator::Run();
+    {
+        std::lock_guard<std::mutex> lock(g_mutex);
+        g_over = true;
+    }
+    g_done.notify_all();
+    if (write(wake[1], "x", 1) < 0)
+    {
+        _exit(4);
+    }
+    watcher.join();
+    close(wake[0]);
+    close(wake[1]);
+}
+
+} // namespace nepi

@@ -1,0 +1,201 @@
+// Trace sources into files: rows of any source, packets of devices.
+
+#include <fstream>
+#include <map>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "ns3/csma-module.h"
+#include "ns3/network-module.h"
+#include "ns3/point-to-point-module.h"
+#include "ns3/wifi-module.h"
+
+namespace nepi
+{
+
+using namespace ns3;
+
+struct Rows
+{
+    std::ofstream file;
+    std::string context;
+    bool headed = false;
+};
+
+inline std::vector<std::shared_ptr<Rows>> g_row_files;
+inline std::vector<Ptr<PcapFileWrapper>> g_packet_files;
+inline std::vector<Ptr<OutputStreamWrapper>> g_text_files;
+
+template <typename T>
+void
+Write(std::ostream& out, const T& value)
+{
+    if constexpr (std::is_enum_v<T>)
+    {
+        out << static_cast<long long>(value);
+    }
+    else if constexpr (Shown<T>::value)
+    {
+        out << value;
+    }
+    else
+    {
+        out << "-"; // it has no form as text
+    }
+}
+
+inline void
+Write(std::ostream& out, bool value)
+{
+    out << (value ? 1 : 0);
+}
+
+inline void
+Write(std::ostream& out, uint8_t value)
+{
+    out << unsigned(value);
+}
+
+inline void
+Write(std::ostream& out, int8_t value)
+{
+    out << int(value);
+}
+
+inline void
+Write(std::ostream& out, const Address& value)
+{
+    out << AddressText(value);
+}
+
+inline void
+Write(std::ostream& out, const Time& value)
+{
+    out << value.GetSeconds();
+}
+
+inline void
+Write(std::ostream& out, const Ptr<const Packet>& packet)
+{
+    out << (packet ? packet->GetSize() : 0);
+}
+
+inline void
+Write(std::ostream& out, const Ptr<Packet>& packet)
+{
+    out << (packet ? packet->GetSize() : 0);
+}
+
+template <typename T>
+void
+Write(std::ostream& out, const Ptr<T>& object)
+{
+    out << (object ? object->GetInstanceTypeId().GetName() : "-");
+}
+
+/** The type of the callback, as the source's documentation names it, says what the values are. */
+template <typename... A>
+bool
+ConnectRows(void (*)(A...), Ptr<Object> object, const std::string& source, const std::string& path, const std::string& context)
+{
+    auto rows = std::make_shared<Rows>();
+    rows->file.open(path, std::ios::app);
+    if (!rows->file)
+    {
+        return false;
+    }
+    rows->context = context;
+    rows->file.precision(15);
+    Callback<void, A...> callback([rows](A... values) {
+        rows->file << Simulator::Now().GetNanoSeconds() << '\t' << rows->context;
+        ((rows->file << '\t', Write(rows->file, values)), ...);
+        rows->file << '\n';
+    });
+    if (!object->TraceConnectWithoutContext(source, callback))
+    {
+        return false;
+    }
+    rows->file << "time_ns\tcontext";
+    for (size_t i = 1; i <= sizeof...(A); i++)
+    {
+        rows->file << "\tvalue" << i;
+    }
+    rows->file << '\n';
+    g_row_files.push_back(rows);
+    return true;
+}
+
+inline bool
+WritePcap(Ptr<NetDevice> device, const std::string& path, bool promiscuous)
+{
+    if (DynamicCast<WifiNetDevice>(device))
+    {
+        YansWifiPhyHelper().EnablePcap(path, device, promiscuous, true);
+        return true;
+    }
+    bool is_ppp = bool(DynamicCast<PointToPointNetDevice>(device));
+    PcapHelper helper;
+    auto file = helper.CreateFile(path, std::ios::out, is_ppp ? PcapHelper::DLT_PPP : PcapHelper::DLT_EN10MB);
+    g_packet_files.push_back(file);
+    return device->TraceConnectWithoutContext(promiscuous ? "PromiscSniffer" : "Sniffer",
+                                              Callback<void, Ptr<const Packet>>([file](Ptr<const Packet> packet) {
+                                                  file->Write(Simulator::Now(), packet);
+                                              }));
+}
+
+inline bool
+WriteAscii(Ptr<NetDevice> device, const std::string& path)
+{
+    AsciiTraceHelper helper;
+    auto stream = helper.CreateFileStream(path);
+    g_text_files.push_back(stream);
+    if (DynamicCast<PointToPointNetDevice>(device))
+    {
+        PointToPointHelper().EnableAscii(stream, device);
+    }
+    else if (DynamicCast<CsmaNetDevice>(device))
+    {
+        CsmaHelper().EnableAscii(stream, device);
+    }
+    else if (DynamicCast<WifiNetDevice>(device))
+    {
+        YansWifiPhyHelper().EnableAscii(stream, device);
+    }
+    else
+    {
+        return false;
+    }
+    return true;
+}
+
+inline void
+FlushFiles()
+{
+    for (auto& rows : g_row_files)
+    {
+        rows->file.flush();
+    }
+    for (auto& stream : g_text_files)
+    {
+        stream->GetStream()->flush();
+    }
+}
+
+inline void
+CloseFiles()
+{
+    FlushFiles();
+    for (auto& file : g_packet_files)
+    {
+        file->Close();
+    }
+    for (auto& rows : g_row_files)
+    {
+        rows->file.close();
+    }
+    g_packet_files.clear();
+    g_row_files.clear();
+}
+
+} // namespace nepi
