@@ -94,14 +94,14 @@ class SubprocessTransport:
     """See above.
 
     Attributes:
-        runs: how many command lines were executed.
+        scripts: what was executed.
         replaced: texts that are replaced by others in all that is executed.
     """
 
     def __init__(self, *, shell: str = "/bin/sh", env: Mapping[str, str] | None = None, replaced: Mapping[str, str] | None = None) -> None:
         self.name = "here"
         self.files: Files = LocalFiles()
-        self.runs = 0
+        self.scripts: list[bytes] = []
         self.replaced = {"/bin/sh": shell, **(replaced or {})}
         self._env = {**os.environ, **(env or {})}
         self._streams: list[LocalStream] = []
@@ -128,8 +128,8 @@ class SubprocessTransport:
         while True:
             started_at = time.time()
             process = await self._started(command)
-            self.runs += 1
             text = self._changed(stdin.decode("utf-8", "surrogateescape")).encode("utf-8", "surrogateescape")
+            self.scripts.append(text or command.encode())
             talking = asyncio.create_task(process.communicate(text))
             cut = asyncio.create_task(self._down.wait())
             done, _ = await asyncio.wait({talking, cut}, timeout=deadline_s, return_when=asyncio.FIRST_COMPLETED)

@@ -94,17 +94,25 @@ def test_what_cannot_be_executed_is_no_command_that_failed(tmp_path: Path, shell
     run(scenario())
 
 
-def test_commands_asked_for_together_are_started_and_gathered_together(tmp_path: Path) -> None:
-    async def scenario() -> tuple[list[bytes], int]:
+def test_commands_asked_for_together_are_started_together(tmp_path: Path) -> None:
+    async def scenario() -> tuple[list[bytes], list[int]]:
         transport = SubprocessTransport()
         async with host_in(tmp_path, transport) as host:
-            before = transport.runs
-            done = await asyncio.gather(*(host.run(["sh", "-c", f"sleep 0.5; echo {number}"]) for number in range(40)))
-            return [one.stdout for one in done], transport.runs - before
+            done = await asyncio.gather(*(host.run(["sh", "-c", f"echo {number}"]) for number in range(40)))
+            starts = [text.count(b"\nnepi_start ") for text in transport.scripts if b"nepi_begin " in text]
+            return [one.stdout for one in done], starts
 
-    outputs, runs = run(scenario())
-    assert outputs == [f"{number}\n".encode() for number in range(40)]
-    assert runs < 30  # one start, and outputs of those that end at the same time
+    assert run(scenario()) == ([f"{number}\n".encode() for number in range(40)], [40])
+
+
+def test_nothing_is_asked_for_when_a_command_that_has_ended_wrote_nothing(tmp_path: Path) -> None:
+    async def scenario() -> list[bytes]:
+        transport = SubprocessTransport()
+        async with host_in(tmp_path, transport) as host:
+            await host.run(["true"])
+            return [text for text in transport.scripts if b"nepi_outputs" in text and b"nepi_outputs()" not in text]
+
+    assert run(scenario()) == []
 
 
 def test_large_and_binary_outputs_arrive_as_they_are(tmp_path: Path) -> None:

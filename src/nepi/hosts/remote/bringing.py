@@ -26,7 +26,8 @@ class Bringer:
     def __init__(self, transport: Transport, control: PurePosixPath) -> None:
         self._transport = transport
         self._control = control
-        self._asked: Batcher[Mirror, int | None] = Batcher(self._look, size=OUTPUTS_AT_ONCE, in_flight=4)
+        # Two at once: what ends while they are under way is asked for together.
+        self._asked: Batcher[Mirror, int | None] = Batcher(self._look, size=OUTPUTS_AT_ONCE, in_flight=2)
         self._locks: dict[int, asyncio.Lock] = {}
 
     async def bring(self, mirrors: Sequence[Mirror]) -> None:

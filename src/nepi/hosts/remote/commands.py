@@ -16,6 +16,7 @@ from nepi.hosts.batching import Batcher
 from nepi.hosts.port import Exit
 from nepi.hosts.remote.bringing import Bringer
 from nepi.hosts.remote.host_facts import HostClock
+from nepi.hosts.remote.mirror import Mirror
 from nepi.hosts.remote.quoting import SHELL, call, command_text, line, script, with_sudo
 from nepi.hosts.remote.remote_process import RemoteProcess
 from nepi.hosts.remote.transport import Transport
@@ -64,6 +65,7 @@ class Commands:
         processes: those that are known, by tag.
         trouble: what went wrong on the way and changes nothing.
         clock: how the host's clocks relate to ours; of `boot_id`.
+        detaching: how commands are detached there, as `nepi_setup` has found.
     """
 
     def __init__(self, transport: Transport, control: PurePosixPath, token: str, rows: RowBook) -> None:
@@ -84,6 +86,7 @@ class Commands:
         self.clock: HostClock | None = None
         self.boot_id = ""
         self.is_privileged = False
+        self.detaching = "background"
 
     # -- starting
 
@@ -111,7 +114,7 @@ class Commands:
         litter, self._litter = self._litter, []
         calls = [call("nepi_start", one.process.tag, str(one.cwd), one.stdin, one.text()) for one in batch]
         removal = [call("rm -f --", *litter)] if litter else []
-        text = script(self._control, [call("nepi_begin", self._control) + " || exit", *calls, "nepi_answered", *removal])
+        text = script(self._control, [call("nepi_begin", self._control, self.detaching) + " || exit", *calls, "nepi_answered", *removal])
         # Whatever is asked for again after a loss of the connection is started once: the host knows it by its tag.
         done = await self._transport.run(SHELL, stdin=text, deadline_s=START_DEADLINE_S, once=False)
         answers = {words[1]: words for raw in done.stdout.decode(errors="replace").splitlines() if len(words := raw.split(" ", 3)) == 4}
@@ -147,16 +150,14 @@ class Commands:
     def take(self, words: Sequence[str]) -> None:
         """Take a line of the watcher, or one that `nepi_ends` has printed."""
         match words:
-            case ["end", tag, kind, status, uptime, *start]:
+            case ["end", tag, kind, status, uptime, wrote, *start]:
                 process = self.processes.get(tag)
                 if process is None or process.exit is not None or tag in self._ending:
                     return
                 if len(start) == 3:
                     self._note_start(process, *start)
-                number = int(status)
-                task = asyncio.get_running_loop().create_task(
-                    self._end(process, 128 - number if kind == "signal" else number, float(uptime))
-                )
+                number = 128 - int(status) if kind == "signal" else int(status)
+                task = asyncio.get_running_loop().create_task(self._end(process, number, float(uptime), wrote))
                 self._ending[tag] = task
                 task.add_done_callback(lambda _: self._ending.pop(tag, None))
             case ["runs", tag, *start] if tag in self.processes and len(start) == 3:
@@ -164,9 +165,9 @@ class Commands:
             case ["gone", tag] if (process := self.processes.get(tag)) is not None and process.exit is None and tag not in self._ending:
                 self.lose([process], f"nobody saw how it ended on {self._transport.name}: what stood by it there was killed, too")
 
-    async def _end(self, process: RemoteProcess, status: int, uptime_s: float) -> None:
+    async def _end(self, process: RemoteProcess, status: int, uptime_s: float, wrote: str) -> None:
         """Bring its outputs here, however often the connection is lost, then let those go on who wait for it."""
-        await self._bring_whole(process)
+        await self._bring_whole(process, [mirror for mirror in process.mirrors if wrote in ("both", mirror.remote.suffix[1:])])
         while process.clock is None and self.clock is None:
             await self.watcher.ready.wait()
         clock = process.clock or self.clock
@@ -174,10 +175,10 @@ class Commands:
         ended_at = clock.local(uptime_s)
         process.ended(Exit(status, process.started_at or ended_at, max(ended_at, process.started_at)))
 
-    async def _bring_whole(self, process: RemoteProcess) -> None:
-        while True:
+    async def _bring_whole(self, process: RemoteProcess, mirrors: Sequence[Mirror]) -> None:
+        while mirrors:
             try:
-                await self._bringer.bring(process.mirrors)
+                await self._bringer.bring(mirrors)
             except (ConnectError, DeadlineError):
                 await asyncio.sleep(LOOK_S)  # until the watcher has noticed it, too
                 await self.watcher.ready.wait()

@@ -58,7 +58,9 @@ nepi_tools() { # prints every program that can be called by its name
 nepi_setup() { # CONTROL TEXT: makes the folder for the bookkeeping and puts this file there
 	mkdir -p -- "$1/commands" && chmod 700 -- "$1" && printf '%s' "$2" >"$1/host.sh" || return
 	[ -p "$1/ends" ] || mkfifo -m 600 -- "$1/ends" || return
-	echo ready
+	nepi_setsid
+	# Without it, what runs in the background ignores SIGINT and SIGQUIT, and keeps to our session.
+	if [ -n "$nepi_setsid" ] && $nepi_setsid -f true 2>/dev/null; then echo ready fork; else echo ready background; fi
 }
 
 # -- starting
@@ -97,15 +99,14 @@ nepi_again() { # TAG: answers for a command that was asked for before, by a conn
 	nepi_tell "$nepi_answers" "$nepi_line"
 }
 
-nepi_begin() { # CONTROL: before the calls of nepi_start that come together
+nepi_begin() { # CONTROL HOW: before the calls of nepi_start that come together; HOW is what nepi_setup has found
 	nepi_control=$1
 	nepi_asked=0
 	nepi_answers=$1/answers.$$
 	mkfifo -m 600 -- "$nepi_answers" || return
 	exec 9<>"$nepi_answers"
 	nepi_setsid
-	# Without it, what runs in the background ignores SIGINT and SIGQUIT, and keeps to our session.
-	if [ -n "$nepi_setsid" ] && $nepi_setsid -f true 2>/dev/null; then nepi_detach="$nepi_setsid -f"; else nepi_detach=nepi_background; fi
+	if [ "$2" = fork ]; then nepi_detach="$nepi_setsid -f"; else nepi_detach=nepi_background; fi
 }
 
 nepi_background() { # has a command run in the background
@@ -164,7 +165,14 @@ nepi_stand_by() { # CONTROL TAG CWD STDIN ANSWERS: from the start of one command
 	nepi_uptime
 	# Over what was written there at the start, which needs no room on a full disk.
 	printf '%-63s\n' "$nepi_kind $nepi_status $nepi_up" 1<>"$nepi_c.exit"
-	nepi_tell "$1/ends" "end $2 $nepi_kind $nepi_status $nepi_up"
+	nepi_wrote
+	nepi_tell "$1/ends" "end $2 $nepi_kind $nepi_status $nepi_up $nepi_wrote"
+}
+
+nepi_wrote() { # sets nepi_wrote: which outputs of the command nepi_c have something: out, err, both or none
+	nepi_wrote=none
+	[ ! -s "$nepi_c.out" ] || nepi_wrote=out
+	[ ! -s "$nepi_c.err" ] || case $nepi_wrote in out) nepi_wrote=both ;; *) nepi_wrote=err ;; esac
 }
 
 nepi_become() { # CONTROL TAG CWD STDIN ANSWERS: becomes the command
@@ -251,7 +259,10 @@ nepi_ends() { # CONTROL TAG...: for each "end", "runs" or "gone" (nobody saw its
 		nepi_pid= nepi_up= nepi_ticks=
 		{ read -r nepi_word nepi_rest nepi_up nepi_pid nepi_ticks <"$nepi_c.pid"; } 2>/dev/null
 		case $nepi_kind in
-		exit | signal) printf '%s %s %s %s\n' "$nepi_line" "$nepi_up" "$nepi_pid" "$nepi_ticks" ;;
+		exit | signal)
+			nepi_wrote
+			printf '%s %s %s %s %s\n' "$nepi_line" "$nepi_wrote" "$nepi_up" "$nepi_pid" "$nepi_ticks"
+			;;
 		*)
 			if [ -z "$nepi_pid" ] && [ "$nepi_kind" = running ]; then
 				printf 'asked %s\n' "$nepi_tag"
@@ -268,11 +279,7 @@ nepi_ends() { # CONTROL TAG...: for each "end", "runs" or "gone" (nobody saw its
 nepi_outputs() { # LIMIT (FILE OFFSET)...: prints sizes, and what comes after OFFSET if that is no more than LIMIT bytes
 	nepi_limit=$1
 	shift
-	nepi_n=0
-	for nepi_file; do # the files alone
-		nepi_n=$((nepi_n + 1))
-		[ $((nepi_n % 2)) = 0 ] || nepi_sizes="${nepi_sizes-} $(stat -c %s -- "$nepi_file" 2>/dev/null || echo gone)"
-	done
+	nepi_sizes=$(nepi_sizes "$@")
 	for nepi_size in $nepi_sizes; do
 		nepi_length=0
 		if [ "$nepi_size" != gone ]; then
@@ -285,6 +292,20 @@ nepi_outputs() { # LIMIT (FILE OFFSET)...: prints sizes, and what comes after OF
 		fi
 		shift 2
 	done
+}
+
+nepi_sizes() { # (FILE OFFSET)...: prints the size of each file, or "gone"
+	nepi_n=0
+	for nepi_file; do # the files alone
+		nepi_n=$((nepi_n + 1))
+		[ $nepi_n != 1 ] || set --
+		[ $((nepi_n % 2)) = 0 ] || set -- "$@" "$nepi_file"
+	done
+	if nepi_line=$(stat -c %s -- "$@" 2>/dev/null); then
+		printf '%s\n' "$nepi_line"
+	else
+		for nepi_file; do stat -c %s -- "$nepi_file" 2>/dev/null || echo gone; done
+	fi
 }
 
 nepi_digest() { # FILE SIZE: prints the SHA-256 of its first SIZE bytes

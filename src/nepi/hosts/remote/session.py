@@ -114,11 +114,13 @@ class RemoteSession:
         self._rows.know(row, (FOLDER_KIND,))
         text = script_with(LIBRARY, [call("nepi_setup", self.control, LIBRARY)])
         done = await self.transport.run(SHELL, stdin=text, deadline_s=SETUP_DEADLINE_S, once=False)
-        if done.stdout.split()[-1:] != [b"ready"]:
+        words_said = done.stdout.split()
+        if words_said[-2:-1] != [b"ready"]:
             words = done.stderr.decode(errors="replace").strip()
             raise ResourceError(
                 f"cannot make {self.control} on {self.transport.name}: {words}", resource=self.transport.name, backend="linux"
             )
+        self.commands.detaching = words_said[-1].decode()
         ledger.made([row], durable=True)
 
     @staticmethod
