@@ -79,16 +79,24 @@ class HostDevice(ResourceManager):
         """
         check_name(ifname)
         thing = interface_thing(node, ifname, self.alias_of(ifname), self.guid)
-        (row,) = self.ec.ledger.intend([thing], durable=outlives_this_machine(thing))
+        row = self._intend(node, thing)
         try:
             await Commands(node.host).ip([lines[0], ip_lines.alias(ifname, self.alias_of(ifname)), *lines[1:]])
-        except BatchError as error:
-            if error.line > 1:
+        except (BatchError, CommandError) as error:
+            if isinstance(error, BatchError) and error.line > 1:
                 await Commands(node.host).ip([ip_lines.delete(ifname)])
-            self.ec.ledger.forget([row])
+            self._forget(row)
             raise
         self.ec.ledger.made([row])
+
+    def _intend(self, node: HostNode, thing: Thing) -> int:
+        (row,) = self.ec.ledger.intend([thing], durable=outlives_this_machine(thing))
         self.held.append((row, node, thing))
+        return row
+
+    def _forget(self, row: int) -> None:
+        self._held = [one for one in self.held if one[0] != row]
+        self.ec.ledger.forget([row])
 
     async def change(self, node: HostNode, program: str, lines: Sequence[Line], undo: Sequence[Line]) -> None:
         """Change something by lines for a program (ip, tc, ethtool), which `undo` puts back.
@@ -96,22 +104,23 @@ class HostDevice(ResourceManager):
         Raises:
             BatchError, CommandError: the host refused a line; what was done before it has been put back.
         """
-        thing = change_thing(node, program, undo, self.guid)
-        (row,) = self.ec.ledger.intend([thing], durable=outlives_this_machine(thing))
-        self.held.append((row, node, thing))
+        row = self._intend(node, change_thing(node, program, undo, self.guid))
         commands = Commands(node.host)
         try:
             await {"ip": commands.ip, "tc": commands.tc}.get(program, partial(commands.one_by_one, program))(lines)
-        except (BatchError, CommandError):
-            await self.undo(len(self.held) - 1)
+        except (BatchError, CommandError) as error:
+            thing = next(thing for number, _, thing in self.held if number == row)
+            if isinstance(error, BatchError) or error.status is not None:
+                await self._put_back(node, thing)
+            self._forget(row)
             raise
         self.ec.ledger.made([row])
 
     # Giving back.
 
-    async def undo(self, first: int = 0) -> None:
-        """Give back what was made and changed, the latest first, from the entry `first` of `held` on."""
-        while len(self.held) > first:
+    async def undo(self) -> None:
+        """Give back what was made and changed, the latest first."""
+        while self.held:
             row, node, thing = self.held[-1]
             try:
                 await (self._delete(node, thing) if thing.kind == INTERFACE else self._put_back(node, thing))
@@ -119,8 +128,7 @@ class HostDevice(ResourceManager):
                 if "agent" not in thing.identity["place"]:
                     raise
                 self.debug(f"nothing to give back: {error}")  # a namespace ends with its agent, and so does all that is in it
-            self.held.pop()
-            self.ec.ledger.forget([row])
+            self._forget(row)
 
     async def _delete(self, node: HostNode, thing: Thing) -> None:
         commands, ifname = Commands(node.host), thing.identity["ifname"]

@@ -6,8 +6,8 @@ import asyncio
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Self
 
-from nepi.errors import CommandError, DeadlineError, ResourceError
-from nepi.hosts.devices.commands import Commands
+from nepi.errors import DeadlineError, ResourceError
+from nepi.hosts.devices.commands import DEADLINE_S, Commands
 from nepi.hosts.devices.ovs import PACKAGE, Daemons
 from nepi.hosts.port import Process
 from nepi.hosts.roles import HostNode
@@ -80,12 +80,12 @@ class OvsDaemons:
 
 async def _start(switch: ResourceManager, node: HostNode, daemons: Daemons) -> Process:
     commands = Commands(node.host)
-    try:
-        await commands.run(daemons.prepare())
-    except CommandError as error:
-        if error.status == 127:
-            raise ResourceError(f"{node.name} has no Open vSwitch (Debian: {PACKAGE})", resource=switch.name) from None
-        raise
+    # By who is logged in, and not by root: what root's daemons leave in a folder of theirs, they can remove.
+    prepared = await node.host.run(daemons.prepare(), deadline_s=DEADLINE_S)
+    if prepared.exit.status:
+        said = prepared.stderr.decode(errors="replace").strip()
+        lacks = f"{node.name} has no Open vSwitch (Debian: {PACKAGE}): {said}" if prepared.exit.status == 127 else f"{node.name}: {said}"
+        raise ResourceError(lacks, resource=switch.name)
     log = switch.trace_path("stdout")
     argv = [*await commands.prefix(), *daemons.start()]
     process = await node.host.start(argv, stdout=log, env=daemons.variables(), cwd=daemons.folder, owner=switch.guid)
@@ -94,8 +94,8 @@ async def _start(switch: ResourceManager, node: HostNode, daemons: Daemons) -> P
     try:
         done, _ = await asyncio.wait({ready, ended}, timeout=START_DEADLINE_S, return_when=asyncio.FIRST_COMPLETED)
         if ended in done:
-            said = log.read_text(errors="replace").strip().splitlines()[-3:] if log.exists() else []
-            raise ResourceError(f"Open vSwitch on {node.name} ended at once: {' '.join(said)}", resource=switch.name)
+            words = log.read_text(errors="replace").strip().splitlines()[-3:] if log.exists() else []
+            raise ResourceError(f"Open vSwitch on {node.name} ended at once: {' '.join(words)}", resource=switch.name)
         if not done:
             raise DeadlineError(f"Open vSwitch on {node.name} was not up within {START_DEADLINE_S:g} s", resource=switch.name)
         ready.result()

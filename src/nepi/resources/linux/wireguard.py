@@ -6,7 +6,7 @@ import asyncio
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, ClassVar, Final
 
-from nepi.errors import CommandError
+from nepi.errors import ResourceError
 from nepi.execution.attribute import Attribute, Flags
 from nepi.hosts.devices import ip_lines
 from nepi.hosts.devices.commands import DEADLINE_S
@@ -56,15 +56,14 @@ class WireGuard(KernelTunnel, rtype="linux::WireGuard"):
         host = leg.end.node.host
         path = str(host.scratch / "tunnels" / f"{self.guid}-{leg.end.guid}.key")
         try:
-            done = await leg.commands.run(["sh", "-c", _MAKE_KEY, "sh", path])
+            done = await host.run(["sh", "-c", _MAKE_KEY, "sh", path], deadline_s=DEADLINE_S)
+            if done.exit.status:
+                said = done.stderr.decode(errors="replace").strip()
+                raise ResourceError(f"{leg.end.node.name} makes no key; has it wg (Debian: wireguard-tools)? {said}", resource=self.name)
             listen = ("listen-port", str(self.get("port"))) if self.get("port") else ()
             await leg.commands.run(["wg", "set", leg.end.ifname, *listen, "private-key", path])
-        except CommandError as error:
-            if error.status == 127:
-                raise CommandError(error.argv, 127, "there is no program wg (Debian: wireguard-tools)", resource=self.name) from None
-            raise
         finally:
-            await host.run([*await leg.commands.prefix(), "rm", "-f", "--", path], deadline_s=DEADLINE_S)
+            await host.run(["rm", "-f", "--", path], deadline_s=DEADLINE_S)
         return done.stdout.decode().strip()
 
     async def _port(self, leg: Leg) -> int:
