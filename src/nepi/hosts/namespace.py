@@ -256,6 +256,9 @@ class NamespaceSession:
         self.connection.close()
         self._rows.forget_all()
 
+    def hurry(self) -> None:
+        """Everything here is being given back."""
+
     def detach(self) -> None:
         """Let go of the agent without ending anything: the run lives on, for `attach` or `collect`."""
         self._closing = True

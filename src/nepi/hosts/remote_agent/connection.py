@@ -16,6 +16,8 @@ from nepi.hosts.remote.transport import Stream, Transport
 FIRST_PAUSE_S, LONGEST_PAUSE_S = 0.1, 5.0
 GIVE_UP_S = 300.0
 """How long a lost connection may stay away before the resources behind it fail."""
+HURRY_S = 10.0
+"""The same, when everything there is being given back."""
 
 
 class RemoteConnection:
@@ -58,6 +60,8 @@ class RemoteConnection:
         self._something = asyncio.Event()
         self._stream: Stream | None = None
         self._reason = ""
+        self._hurried = False
+        self._away_since = asyncio.get_running_loop().time()
         self._keeper = asyncio.get_running_loop().create_task(self._keep())
 
     def request(self, op: str, **fields: Any) -> asyncio.Future[Message]:
@@ -87,6 +91,12 @@ class RemoteConnection:
         """Hand events to `take` from now on."""
         self._on_event = take
 
+    def hurry(self) -> None:
+        """Everything there is being given back: do not wait long for a connection that is away."""
+        if not self._hurried:
+            self._hurried = True
+            self._give_up_s, self._away_since = HURRY_S, asyncio.get_running_loop().time()
+
     def close(self, reason: str = "closed") -> None:
         """End the connection; what is pending fails."""
         self._end(reason)
@@ -99,7 +109,7 @@ class RemoteConnection:
     # The connection that there is at present.
 
     async def _keep(self) -> None:
-        pause, since = FIRST_PAUSE_S, asyncio.get_running_loop().time()
+        pause = FIRST_PAUSE_S
         try:
             while not self.lost.done():
                 before = self.connections
@@ -109,8 +119,8 @@ class RemoteConnection:
                     self._reason = str(error)
                 now = asyncio.get_running_loop().time()
                 if self.connections > before:
-                    pause, since = FIRST_PAUSE_S, now
-                elif now - since > self._give_up_s:
+                    pause, self._away_since = FIRST_PAUSE_S, now
+                elif now - self._away_since > self._give_up_s:
                     self._end(f"it could not be reached for {self._give_up_s:g} s ({self._reason})")
                 if not self.lost.done():
                     await asyncio.sleep(pause)

@@ -206,6 +206,11 @@ class RemoteNamespaceSession(NamespaceSession):
             raise DeadlineError(f"the namespace agent on {self._machine_name} cannot be killed", backend="netns")
         self._rows.forget_all()
 
+    def hurry(self) -> None:
+        """Everything here is being given back: a machine that is away may stay so."""
+        assert isinstance(self.connection, RemoteConnection)
+        self.connection.hurry()
+
     async def _fetch_logs(self) -> None:
         with contextlib.suppress(ConnectError, ResourceError):
             self._mirror.follow((self.run_dir / log, str(self.remote_dir / log)) for log in LOGS)

@@ -98,6 +98,9 @@ class NamespaceResource(ResourceManager):
     async def release(self) -> None:
         """Take it away."""
         run, runs = self.run, dict.fromkeys(self.runs)
+        for one in runs:
+            if one.machine and self.ec.release_wanted(self.ec.resource(one.machine).guid):
+                one.session.hurry()
         if await self.was_made() and run is not None:
             over = [one for one in runs if one.is_over()]
             if len(over) < len(runs):
