@@ -82,6 +82,7 @@ class Runner(Logger):
         self._draining = False
         self._held = False
         self._timer: asyncio.TimerHandle | None = None
+        self._clock: Callable[[], float] | None = None
         self._numbers = count(first_watch)
         self._watches: dict[int, Callable[[WaitResult], None]] = {}
         self._stopped = threading.Event()
@@ -96,8 +97,34 @@ class Runner(Logger):
 
     @property
     def now(self) -> float:
-        """Monotonic seconds since the run began."""
-        return self.loop.time() - self._began
+        """Monotonic seconds since the run began; of another clock, if the run follows one."""
+        return self.loop.time() - self._began if self._clock is None else self._clock()
+
+    def follow(self, clock: Callable[[], float] | None) -> None:
+        """Take the time from another clock, or with None from the real one again; on the loop's thread.
+
+        A clock of a simulation goes on when nothing else is to be done: whoever owns it looks at `is_quiet` and at the engine's next
+        deadline, and calls `tick` when it has moved the clock there.
+        """
+        now = self.now
+        self._clock = clock
+        if clock is None:
+            self._began = self.loop.time() - now
+        self._set_timer()
+
+    @property
+    def is_quiet(self) -> bool:
+        """Whether everything has been taken in and carried out, so that only time, or somebody outside, can make anything happen."""
+        return not (self._inbox or self._signalled or self._draining or self._held) and self._dispatcher.idle
+
+    @property
+    def is_awaited(self) -> bool:
+        """Whether somebody waits for something: as long as nobody does, more may be asked at this instant."""
+        return bool(self._watches)
+
+    def tick(self) -> None:
+        """Let the engine look at the time."""
+        self._tick()
 
     @property
     def on_loop(self) -> bool:
@@ -362,7 +389,7 @@ class Runner(Logger):
             self._timer.cancel()
             self._timer = None
         due = self.engine.next_deadline
-        if due is not None and self.broken is None:
+        if due is not None and self.broken is None and self._clock is None:
             self._timer = self.loop.call_at(self._began + due, self._tick)
 
     def _tick(self) -> None:

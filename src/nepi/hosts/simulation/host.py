@@ -1,0 +1,199 @@
+"""A simulated node as a host: the two programs that it knows run in it, in simulated time. Satisfies `nepi.hosts.port.Host`."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from nepi.errors import BadValueError, CommandError, ConnectError, ResourceError
+from nepi.hosts.port import Completed, Exit, Process
+from nepi.hosts.simulation.commands import ClientCommand, PingCommand, ServerCommand, read_command
+from nepi.hosts.simulation.output import BEGAN, COUNTS, END, FlowReport, PingText, Row
+
+if TYPE_CHECKING:
+    from nepi.hosts.simulation.session import SimulationSession
+
+PROGRAMS = ("ping", "iperf3")
+
+
+class SimulatedProcess:
+    """A program in the simulation. Its times are simulated ones, in seconds since the beginning of the simulation."""
+
+    def __init__(self, session: SimulationSession, number: int, argv: Sequence[str], stdout: Path) -> None:
+        self._session = session
+        self.number = number
+        self.argv = tuple(argv)
+        self.stdout = stdout
+        self.owner = 0
+        self.started_at = session.now_s
+        self.text: PingText | None = None
+        self.report: FlowReport | None = None
+        self.listens: tuple[int, int] | None = None
+        self._exit: asyncio.Future[Exit] = asyncio.get_running_loop().create_future()
+
+    @property
+    def pid(self) -> int:
+        """Its number in the simulation; not one of this machine's."""
+        return self.number
+
+    @property
+    def is_over(self) -> bool:
+        """Whether it has ended."""
+        return self._exit.done()
+
+    async def wait(self) -> Exit:
+        """Wait until it has ended."""
+        return await asyncio.shield(self._exit)
+
+    async def stop(self, *, grace_s: float = 5.0) -> Exit:
+        """End it, at this instant of simulated time."""
+        await self.signal(15)
+        return await self.wait()
+
+    async def signal(self, number: int) -> None:
+        """End it: it prints what it knows, as for SIGINT."""
+        if self.is_over:
+            return
+        if self.listens is not None:
+            self.end(0)
+            return
+        try:
+            await self._session.interrupt(self.number)
+        except ConnectError:
+            self.end(None)
+
+    async def write_stdin(self, data: bytes, *, eof: bool = False) -> None:
+        """Refuse: nothing in a simulation reads standard input.
+
+        Raises:
+            ResourceError: always.
+        """
+        raise ResourceError(f"{' '.join(self.argv)!r} runs in a simulation and reads nothing", action="write", backend="ns3")
+
+    def take(self, row: Row) -> None:
+        """Take what the simulation told of it."""
+        kind = row[1]
+        if self.text is not None and kind != END:
+            self.write(self.text.line(row))
+        if self.report is not None and kind in (COUNTS, BEGAN):
+            self.report.take(row)
+        if kind == END:
+            if self.report is not None:
+                self.write(self.report.document(str(row[7])))
+            self.end(int(row[3]))
+
+    def write(self, text: str) -> None:
+        """Write to its standard output."""
+        if text:
+            with self.stdout.open("a", encoding="utf-8") as file:
+                file.write(text)
+
+    def end(self, status: int | None) -> None:
+        """Note that it has ended; None when nobody saw how."""
+        if not self._exit.done():
+            self._exit.set_result(Exit(status, self.started_at, self._session.now_s))
+            self._session.forget(self.number)
+
+
+class SimulatedHost:
+    """A node of a simulation as a place where commands run. Files are this machine's."""
+
+    def __init__(self, session: SimulationSession, name: str, node: int, scratch: Path) -> None:
+        self._session = session
+        self._name = name
+        self.node = node
+        self._scratch = scratch
+
+    @property
+    def name(self) -> str:
+        """The resource's name."""
+        return self._name
+
+    @property
+    def scratch(self) -> Path:
+        """The folder that the run has for this node."""
+        return self._scratch
+
+    async def start(
+        self,
+        argv: Sequence[str],
+        *,
+        stdout: Path,
+        stderr: Path | None = None,
+        stdin: Path | None = None,
+        open_stdin: bool = False,
+        env: Mapping[str, str] | None = None,
+        cwd: Path | None = None,
+        owner: int = 0,
+    ) -> SimulatedProcess:
+        """Start a program, at this instant of simulated time. See the port.
+
+        Raises:
+            CommandError: a simulated node has no such program, or the program not such an option.
+        """
+        try:
+            command = read_command(argv)
+        except BadValueError as error:
+            raise CommandError(tuple(argv), None, str(error), resource=self._name, action="start", backend="ns3") from None
+        for path in (stdout, *([stderr] if stderr else [])):
+            path.parent.mkdir(parents=True, exist_ok=True)
+            path.touch()
+        process = self._session.new_process(argv, stdout)
+        process.owner = owner
+        match command:
+            case PingCommand():
+                await self._session.start_ping(process, self.node, command)
+            case ClientCommand():
+                await self._session.start_client(process, self.node, command)
+            case ServerCommand():
+                self._session.start_server(process, self.node, command)
+        return process
+
+    def processes_of(self, owner: int) -> Sequence[SimulatedProcess]:
+        """Return the programs of a resource that run."""
+        return [one for one in self._session.processes if one.owner == owner]
+
+    async def run(
+        self,
+        argv: Sequence[str],
+        *,
+        stdin: bytes = b"",
+        env: Mapping[str, str] | None = None,
+        cwd: Path | None = None,
+        deadline_s: float | None = None,
+    ) -> Completed:
+        """Refuse: a program in a simulation ends only when simulated time goes on, which who asks here would hold up.
+
+        Raises:
+            CommandError: always.
+        """
+        what = "commands cannot be run by hand on a simulated node: add a Ping or an Iperf3Client"
+        raise CommandError(tuple(argv), None, what, resource=self._name, action="run", backend="ns3")
+
+    async def wait_listening(self, port: int, *, protocol: str = "tcp", process: Process | None = None) -> None:
+        """Return at once: a simulated server listens from its start."""
+
+    async def read_file(self, path: Path) -> bytes:
+        """Return a file, whole."""
+        return await asyncio.to_thread(path.read_bytes)
+
+    async def write_file(self, path: Path, data: bytes, *, mode: int = 0o644) -> None:
+        """Write a file, whole, making its folder."""
+        await asyncio.to_thread(_write, path, data, mode)
+
+    def missing_tools(self, tools: Sequence[str]) -> list[str]:
+        """Return those of `tools` that simulated nodes do not know."""
+        return missing_tools(tools)
+
+
+def _write(path: Path, data: bytes, mode: int) -> None:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_bytes(data)
+    path.chmod(mode)
+
+
+def missing_tools(tools: Sequence[str]) -> list[str]:
+    """Return those of `tools` that simulated nodes do not know."""
+    return [tool for tool in tools if tool not in PROGRAMS]

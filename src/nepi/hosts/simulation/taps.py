@@ -1,0 +1,50 @@
+"""A tap on another host of this machine, as an open file here."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import socket
+import sys
+import tempfile
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from pathlib import Path
+
+from nepi.errors import ResourceError
+from nepi.hosts.port import Host
+
+OPENER = Path(__file__).parent / "tap_opener.py"
+DEADLINE_S = 20.0
+
+
+@asynccontextmanager
+async def tap_on(host: Host, ifname: str, *, mac: str, mtu_bytes: int) -> AsyncIterator[int]:
+    """Open a tap on a host; its descriptor is open in the block, and the tap there as long as somebody has it.
+
+    Raises:
+        ResourceError: the host has no TUN device, or may not open it.
+    """
+    with tempfile.TemporaryDirectory(prefix="nepi-tap-") as folder, socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as listener:
+        path = f"{folder}/s"
+        listener.bind(path)
+        listener.listen(1)
+        listener.setblocking(False)
+        argv = [sys.executable, "-I", "-S", str(OPENER), ifname, path, mac, str(mtu_bytes)]
+        running = asyncio.ensure_future(host.run(argv, deadline_s=DEADLINE_S))
+        taking = asyncio.ensure_future(asyncio.get_running_loop().sock_accept(listener))
+        await asyncio.wait({running, taking}, return_when=asyncio.FIRST_COMPLETED)
+        if not taking.done():
+            taking.cancel()
+            said = (await running).stderr.decode(errors="replace").strip().splitlines()
+            why = said[-1] if said else "nothing was said"
+            raise ResourceError(f"no tap could be opened on {host.name}: {why}; is there a /dev/net/tun?", resource=host.name)
+        passing = taking.result()[0]
+        with passing:
+            passing.setblocking(True)
+            _, descriptors, _, _ = await asyncio.to_thread(socket.recv_fds, passing, 1, 1)
+        await running
+        try:
+            yield descriptors[0]
+        finally:
+            os.close(descriptors[0])

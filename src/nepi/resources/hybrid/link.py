@@ -1,0 +1,181 @@
+"""hybrid::Link: a link between a simulated node or network and a namespace, through a tap that the simulation reads and writes."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from datetime import datetime
+from typing import Any, ClassVar, Final
+
+from nepi.errors import CommandError, ConnectError, ResourceError
+from nepi.execution.attribute import Attribute, Flags
+from nepi.hosts.agent.queues import queue_packets
+from nepi.hosts.impairments import Impairments
+from nepi.hosts.simulation.taps import tap_on
+from nepi.model.experiment import ResourceDescription
+from nepi.model.states import ResourceState
+from nepi.model.typespec import Check, Role
+from nepi.plan.result import InterfacePlan
+from nepi.resources.netns.node import Node as NamespaceNode
+from nepi.resources.netns.run import NamespaceRun
+from nepi.resources.ns3.high_link import DEFAULT_MTU, ETHERNET_BYTES, UNLIMITED_QUEUE, check_link, simulated_rate
+from nepi.resources.ns3.high_node import Node as SimulatedNode
+from nepi.resources.ns3.high_run import SimulationRun
+from nepi.resources.ns3.high_switch import Switch as SimulatedSwitch
+from nepi.util.timefuncs import tnow
+
+_READY = ResourceState.READY
+DEADLINE_S: Final = 20.0
+PORT_MAC: Final = "02:00:00:ff:ff:fe"  # of a port of a switch, which nobody sends to
+
+
+def check_hybrid(one: ResourceDescription, peers: Sequence[ResourceDescription], facts: Mapping[str, Any]) -> Iterable[str]:
+    """Find what a hybrid link cannot be."""
+    yield from check_link(one, peers, facts)
+    simulated = [peer for peer in peers if peer.rtype.startswith("ns3::")]
+    real = [peer for peer in peers if peer.rtype == "netns::Node"]
+    if len(peers) == 2 and not (len(simulated) == 1 and len(real) == 1):
+        names = " and ".join(f"{peer.name} ({peer.rtype})" for peer in peers)
+        yield f"joins a simulated node or switch and a netns::Node, not {names}"
+
+
+class Link(Impairments, rtype="hybrid::Link"):
+    """A cable from a simulated node or switch to a namespace: rate, queue, delay and loss are the simulation's, in real time.
+
+    The simulation runs in real time then; when it lags by more than 100 ms, the run's summary says that it is invalid.
+    """
+
+    service = True
+    role: ClassVar[Role] = "link"
+    wants: ClassVar = {NamespaceNode: _READY, SimulatedNode: _READY, SimulatedSwitch: _READY}
+    check: ClassVar[Check | None] = staticmethod(check_hybrid)
+
+    mtu = Attribute.integer(help="Bytes of an IP packet that fit into a frame; 1500 when not set.", range=(68, 65_535), flags=Flags.Design)
+    addressing = Attribute.boolean(True, help="Give addresses to its ends if they have none.", flags=Flags.Design)
+    networks = Attribute.string(
+        help="Networks for their addresses, '10.1.0.0/16 fd01::/48'; the experiment's when not set.", flags=Flags.Design
+    )
+    weight = Attribute.number(
+        help="What it costs to send over it, for static routes; 1 when not set.", range=(1e-9, 1e9), flags=Flags.Design
+    )
+
+    changed_at: datetime | None = None
+    _ends: tuple[int, ...] = ()
+    _simulation: SimulationRun | None = None
+    _namespaces: NamespaceRun | None = None
+    _devices: tuple[int, int] = (-1, -1)
+    _channel: int = -1
+
+    def connect(self, guid: int) -> None:
+        """Remember which end came first."""
+        self._ends = (*self._ends, guid)
+
+    def disconnect(self, guid: int) -> None:
+        """Forget an end."""
+        self._ends = tuple(end for end in self._ends if end != guid)
+
+    def connections_in_order(self) -> tuple[int, ...]:
+        """Return the ends in the order in which they were connected."""
+        return self._ends
+
+    # Making it.
+
+    async def deploy(self) -> None:
+        """Make the tap in the namespace, the simulated cable, and the bridge between them.
+
+        Raises:
+            ResourceError: there is no TUN device.
+        """
+        ends = self.ec.plan.interfaces[self.guid]
+        real = next(end for end in ends if isinstance(self.ec.resource(end.node), NamespaceNode))
+        simulated = next(end for end in ends if end is not real)
+        simulation = self._simulation = await SimulationRun.of(self.ec)
+        namespaces = self._namespaces = await NamespaceRun.of(self.ec)
+        simulation.join(self)
+        await namespaces.join(self)
+        if not simulation.session.realtime:
+            raise ResourceError(f"link {self.name}: the simulation has begun without real time; deploy all of it together")
+        await self._make_cable(simulation, simulated)
+        await self._make_tap(simulation, real)
+        await simulation.furnish(simulated, self._devices[0])
+        await self._furnish(namespaces, real)
+        await simulation.session.go()
+        self.set_ready()
+
+    async def _make_cable(self, simulation: SimulationRun, end: InterfacePlan) -> None:
+        """Make the cable from the simulated end to a bridge of two ports, of which the tap will be the other one."""
+        child = simulation.session.child
+        self._channel, bridge = await child.call(("AddChannel", self._delay_ns()), ("AddSwitch",))
+        near, far = await child.call(
+            ("AddEnd", simulation.number_of(end.node), self._channel, end.mac, self._mtu),
+            ("AddEnd", bridge, self._channel, PORT_MAC, self._mtu),
+        )
+        self._devices, self._bridge = (near, far), bridge
+        await self._shape(simulation)
+
+    async def _make_tap(self, simulation: SimulationRun, end: InterfacePlan) -> None:
+        node = self.ec.resource(end.node)
+        assert isinstance(node, NamespaceNode)
+        async with tap_on(node.host, end.ifname, mac=end.mac, mtu_bytes=self._mtu) as descriptor:
+            there = await simulation.session.child.pass_descriptor(descriptor)
+            await simulation.session.child.call(("AddTap", self._bridge, there, PORT_MAC, self._mtu))
+
+    async def _furnish(self, namespaces: NamespaceRun, end: InterfacePlan) -> None:
+        """Give the tap what the plan has for it: addresses, neighbours, and the node's routes over them."""
+        host = namespaces.session.host(self.ec.resource(end.node).name, owner=self.guid)
+        lines = [f"link set dev {end.ifname} up", *(f"address add {address} dev {end.ifname}" for address in end.addresses)]
+        lines += [f"neigh replace {ip} lladdr {mac} dev {end.ifname} nud permanent" for ip, mac in end.neighbours]
+        done = await host.run(["ip", "-batch", "-"], stdin="".join(f"{line}\n" for line in lines).encode(), deadline_s=DEADLINE_S)
+        if done.exit.status:
+            raise CommandError(done.argv, done.exit.status, done.stderr.decode(errors="replace"), resource=self.name)
+        await namespaces.routing.lay(self.ec, (end.node, (*end.addresses, *end.given)))
+
+    # Shape.
+
+    _bridge: int = -1
+
+    @property
+    def _mtu(self) -> int:
+        return int(self.get("mtu") or DEFAULT_MTU)
+
+    def _delay_ns(self) -> int:
+        return round((self.get("delay") or 0.0) * 1e9)
+
+    async def _shape(self, simulation: SimulationRun) -> None:
+        first, second = self.shapes()
+        simulated_first = not isinstance(self.ec.resource(self._ends[0]), NamespaceNode)
+        own, other = (first, second) if simulated_first else (second, first)
+        calls: list[Sequence[Any]] = [("SetDelay", self._channel, self._delay_ns())]
+        for device, leaving, arriving in ((self._devices[0], own, other), (self._devices[1], other, own)):
+            waiting = queue_packets(leaving, self._mtu + ETHERNET_BYTES) if leaving.rate_bps else UNLIMITED_QUEUE
+            calls.append(("Shape", device, simulated_rate(leaving.rate_bps, self._mtu), waiting, float(arriving.loss or 0.0)))
+        await simulation.session.child.call(*calls)
+
+    async def apply(self, values: Mapping[str, Any]) -> None:
+        """Let attributes that were just set take effect, as one change."""
+        mistakes = list(check_link(ResourceDescription(self.guid, self.rtype(), self.name, dict(values)), (), {}))
+        if mistakes:
+            raise ResourceError(f"link {self.name}: {'; '.join(mistakes)}")
+        if self._simulation is not None and self._channel >= 0:
+            await self._shape(self._simulation)
+            self.changed_at = tnow()
+
+    # The end.
+
+    async def release(self) -> None:
+        """Take it away: the tap ends with the simulation, and what the namespace has goes with it."""
+        simulation, namespaces = self._simulation, self._namespaces
+        if simulation is not None:
+            if self._devices[1] >= 0:
+                try:
+                    await simulation.session.child.call(("Unplug", self._bridge))
+                except ConnectError as error:
+                    self.debug(f"nothing to give back: {error}")
+            simulation.leave(self)
+        if namespaces is not None:
+            namespaces.leave(self)
+        self.set_released()
+
+    def warnings_of_run(self) -> list[str]:
+        """Return that the simulation was slower than the real time, if it was."""
+        lag = self._simulation.check_lag() if self._simulation is not None else ""
+        return [lag] if lag else []

@@ -1,0 +1,18 @@
+"""The high level of ns-3: the same nodes, switches, links and applications as other backends have, simulated."""
+
+from typing import Any
+
+from nepi.hosts.simulation.child import missing_wheel
+from nepi.resources.ns3.high_applications import APPLICATIONS
+from nepi.resources.ns3.high_link import Link
+from nepi.resources.ns3.high_network import CsmaNetwork, Station, WifiNetwork
+from nepi.resources.ns3.high_node import Node
+from nepi.resources.ns3.high_switch import Switch
+
+__all__ = ["APPLICATIONS", "CsmaNetwork", "Link", "Node", "Station", "Switch", "WifiNetwork", "probe"]
+
+
+def probe() -> dict[str, Any]:
+    """Return what planning needs to know: whether the wheel is there. ns-3 is not imported."""
+    trouble = missing_wheel()
+    return {"unusable": trouble} if trouble else {}

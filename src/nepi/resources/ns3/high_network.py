@@ -1,0 +1,125 @@
+"""Simulated media that many nodes share, Wi-Fi and CSMA, and the stations by which nodes are on them.
+
+In the topology a medium is a switch, and a station an interface.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any, ClassVar
+
+from nepi.execution.attribute import Attribute, Flags
+from nepi.model.experiment import ResourceDescription
+from nepi.model.states import ResourceState
+from nepi.model.typespec import Check, Role
+from nepi.resources.ns3.high_node import Node
+from nepi.resources.ns3.high_resource import SimulatedResource
+from nepi.resources.ns3.high_run import SimulationRun
+
+_READY = ResourceState.READY
+NO_RTS = 4_692_480  # ns-3's own default: longer than any frame
+DEFAULT_MTU = 1500
+
+
+class Medium(SimulatedResource):
+    """What all media have in common.
+
+    Attributes:
+        number: its number in the simulation.
+    """
+
+    service = True
+    role: ClassVar[Role] = "switch"
+
+    addressing = Attribute.boolean(True, help="Give addresses to stations that have none.", flags=Flags.Design)
+    networks = Attribute.string(
+        help="Networks for their addresses, '10.1.0.0/16 fd01::/48'; the experiment's when not set.", flags=Flags.Design
+    )
+    number: int = -1
+
+    async def deploy(self) -> None:
+        """Make the medium; stations come after it."""
+        run = await self.joined()
+        (self.number,) = await run.session.child.call(self.making())
+        self.set_ready()
+
+    def making(self) -> Sequence[Any]:
+        """Return the call that makes it."""
+        raise NotImplementedError
+
+    def joining(self, node: int, station: Station, mac: str) -> Sequence[Any]:
+        """Return the call that makes a station on it."""
+        raise NotImplementedError
+
+
+def check_wifi(one: ResourceDescription, _peers: Sequence[ResourceDescription], _facts: Mapping[str, Any]) -> Iterable[str]:
+    """Find what a Wi-Fi network cannot be."""
+    if one.attributes.get("range") and one.attributes.get("exponent"):
+        yield "exponent cannot be combined with range: within the range there is no loss, and beyond it nothing is heard"
+
+
+class WifiNetwork(Medium, rtype="ns3::WifiNetwork"):
+    """A Wi-Fi channel with one network on it, ad hoc or with access points (stations with `accessPoint`)."""
+
+    check: ClassVar[Check | None] = staticmethod(check_wifi)
+
+    adhoc = Attribute.boolean(False, help="Stations talk to each other; else through an access point.", flags=Flags.Design)
+    standard = Attribute.choice(("a", "b", "g", "n", "ac", "ax"), "g", help="802.11a, b, g, ...", flags=Flags.Design)
+    dataMode = Attribute.string(help="Constant mode, like ErpOfdmRate54Mbps; chosen by Minstrel when not set.", flags=Flags.Design)
+    ssid = Attribute.string("nepi", help="Name of the network.", flags=Flags.Design)
+    exponent = Attribute.number(3.0, help="Of the loss with distance, which is 46.7 dB at 1 m.", range=(1, 10), flags=Flags.Design)
+    range = Attribute.number(help="Metres within which all is heard, and beyond which nothing is.", range=(0.1, 1e6), flags=Flags.Design)
+    rtsThreshold = Attribute.integer(NO_RTS, help="Bytes from which on a frame is announced by RTS.", range=(0, NO_RTS), flags=Flags.Design)
+
+    def making(self) -> Sequence[Any]:
+        """Return the call that makes it."""
+        words = (self.get("standard"), self.get("dataMode") or "", self.get("ssid"))
+        return ("AddAir", self.get("adhoc"), *words, float(self.get("exponent")), float(self.get("range") or 0.0))
+
+    def joining(self, node: int, station: Station, mac: str) -> Sequence[Any]:
+        """Return the call that makes a station on it."""
+        return ("AddStation", node, self.number, station.get("accessPoint"), mac, station.mtu_bytes, self.get("rtsThreshold"))
+
+
+class CsmaNetwork(Medium, rtype="ns3::CsmaNetwork"):
+    """A shared Ethernet wire, as of old: one sends at a time. With a delay it is half duplex; links are for delays."""
+
+    rate = Attribute.rate(100_000_000, help="Bit/s.", range=(8, 10**13), flags=Flags.Design)
+    delay = Attribute.duration(6.56e-6, help="From one end of the wire to the other.", range=(0, 3600), flags=Flags.Design)
+
+    def making(self) -> Sequence[Any]:
+        """Return the call that makes it."""
+        return ("AddWire", int(self.get("rate")), round(self.get("delay") * 1e9))
+
+    def joining(self, node: int, station: Station, mac: str) -> Sequence[Any]:
+        """Return the call that makes a station on it."""
+        return ("AddTapOfWire", node, self.number, mac, station.mtu_bytes)
+
+
+class Station(SimulatedResource, rtype="ns3::Station"):
+    """An interface of a node on a WifiNetwork or a CsmaNetwork."""
+
+    service = True
+    role: ClassVar[Role] = "interface"
+    needs: ClassVar = {Node: _READY, Medium: _READY}
+
+    accessPoint = Attribute.boolean(False, help="Whether it is the access point of its Wi-Fi network.", flags=Flags.Design)
+    mtu = Attribute.integer(help="Bytes of an IP packet that fit into a frame; 1500 when not set.", range=(68, 65_535), flags=Flags.Design)
+    mac = Attribute.string(help="MAC address; chosen when not set.", flags=Flags.ExecReadOnly)
+    deviceName = Attribute.string(help="Its name in the node; eth0, eth1, ... when not set.", flags=Flags.ExecReadOnly)
+    ip = Attribute.string(help="Its address; chosen when not set.", flags=Flags.ExecReadOnly)
+    prefix = Attribute.string(help="Length of the prefix of `ip`.", flags=Flags.ExecReadOnly)
+
+    @property
+    def mtu_bytes(self) -> int:
+        """Bytes of an IP packet that fit into a frame."""
+        return int(self.get("mtu") or DEFAULT_MTU)
+
+    async def deploy(self) -> None:
+        """Make the interface, with its address and routes."""
+        run: SimulationRun = await self.joined()
+        end = self.ec.plan.interfaces[self.guid][0]
+        medium = self.peer(Medium)
+        (device,) = await run.session.child.call(medium.joining(run.number_of(end.node), self, end.mac))
+        await run.furnish(end, device)
+        self.set_ready()

@@ -1,0 +1,28 @@
+"""ns3::Switch: a simulated Ethernet switch."""
+
+from __future__ import annotations
+
+from typing import ClassVar
+
+from nepi.execution.attribute import Attribute, Flags
+from nepi.model.typespec import Role
+from nepi.resources.ns3.high_resource import SimulatedResource
+
+
+class Switch(SimulatedResource, rtype="ns3::Switch"):
+    """A learning bridge without spanning tree (ns-3's BridgeNetDevice)."""
+
+    service = True
+    role: ClassVar[Role] = "switch"
+
+    addressing = Attribute.boolean(True, help="Give addresses to interfaces on it that have none.", flags=Flags.Design)
+    networks = Attribute.string(
+        help="Networks for their addresses, '10.1.0.0/16 fd01::/48'; the experiment's when not set.", flags=Flags.Design
+    )
+
+    async def deploy(self) -> None:
+        """Make the switch."""
+        run = await self.joined()
+        (number,) = await run.session.child.call(("AddSwitch",))
+        run.add_node(self, number)
+        self.set_ready()
