@@ -79,6 +79,17 @@ def test_on_first_use_a_key_is_pinned_and_another_one_is_refused_later(server: S
     assert said_by(options) == "let in"
 
 
+def test_a_line_of_known_hosts_that_says_nothing_is_an_error_with_the_line(server: Sshd, tmp_path: Path) -> None:
+    known = tmp_path / "known_hosts"
+    known.write_text("nonsense\n")
+    error = said_by(server.options(known_hosts=(known,)))
+    assert error == f"host '127.0.0.1' (port {server.port}): Invalid known hosts entry: nonsense"
+
+
+def test_a_name_is_not_trusted_for_the_address_that_it_leads_to(server: Sshd) -> None:
+    assert "shows a host key that is not known" in said_by(server.options(hostname="localhost"))
+
+
 def test_a_changed_key_is_refused_when_it_was_known(server: Sshd, tmp_path: Path) -> None:
     make_key(tmp_path / "other")
     known = tmp_path / "known_hosts"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,6 +16,10 @@ from nepi.hosts.remote.ssh_options import Jump, SshOptions, parse_jumps
 from nepi.hosts.remote.ssh_trust import USUAL_FILES, Client, Trust
 
 __all__ = ["Attempt", "Route", "find_route", "unreadable"]
+
+LOG: Final = logging.getLogger("asyncssh")
+if LOG.level == logging.NOTSET:  # at INFO it writes down every command, and what a command holds is nobody's business
+    LOG.setLevel(logging.WARNING)
 
 CONFIGURATIONS: Final = ("~/.ssh/config", "/etc/ssh/ssh_config")
 """The user's before the system's, as ssh(1) does."""
@@ -141,6 +146,9 @@ class Attempt:
         route: where to.
         on_lost: called when the connection has ended.
 
+    Raises:
+        OSError, ValueError: known_hosts cannot be read.
+
     Attributes:
         ended: it has, or there never was one.
     """
@@ -148,6 +156,7 @@ class Attempt:
     def __init__(self, route: Route, on_lost: Callable[[Attempt], None]) -> None:
         self.route = route
         self._trust = Trust(route.options, route.way, route.known_files, route.hostname)
+        self._trust.read()
         self.ended = False
         self._on_lost = on_lost
         self._limit: asyncio.Timeout | None = None

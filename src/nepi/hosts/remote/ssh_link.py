@@ -144,11 +144,11 @@ class SshLink:
     async def _try(self) -> Live | Failure:
         try:
             route = await find_route(self.options)
+            attempt = Attempt(route, self._lost)
         except (OSError, ValueError, asyncssh.Error) as error:
             return unreadable(self.options, error)
         self._who = route.who
         via = await self._through(route.before())
-        attempt = Attempt(route, self._lost)
         async with self._links.gate(route.machine, self.options.max_handshakes):
             self._attempt = attempt
             try:

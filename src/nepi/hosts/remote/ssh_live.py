@@ -102,6 +102,9 @@ class Live:
                 await asyncio.shield(task)
             except PermitsFewerError:
                 continue
+            except ConnectError:
+                session.close()  # it may be open for all that
+                raise
             except asyncio.CancelledError:
                 task.add_done_callback(lambda _, left=session: left.kill())  # type: ignore[misc]  # a default's type is not inferred
                 raise

@@ -44,7 +44,16 @@ class Trust:
     hostname: str = ""
     shown: asyncssh.SSHKey | None = None
     expected: list[asyncssh.SSHKey] = field(default_factory=list)
+    _known: asyncssh.SSHKnownHosts | None = None
     _place: tuple[str, int] = ("", 22)
+
+    def read(self) -> None:
+        """Read the files, ahead of `match`: asyncssh would not survive an error in that.
+
+        Raises:
+            OSError, ValueError: a file cannot be read, or has a line that says nothing.
+        """
+        self._known = asyncssh.read_known_hosts([str(path) for path in self._readable()])
 
     def match(self, host: str, addr: str, port: int | None) -> Keys:
         """Return the keys that are good for a host, certificate authorities, and revoked keys; called by asyncssh."""
@@ -53,9 +62,9 @@ class Trust:
             kind, data = pinned_key(self.options.server_key) or ("", "")
             self.expected = [] if kind == "SHA256" else [asyncssh.import_public_key(f"{kind} {data}")]
             return self.expected, (), ()
-        known = asyncssh.read_known_hosts([str(path) for path in self._readable()])
-        # Through a tunnel the address is that of the host before.
-        good, authorities, revoked, *_ = known.match(host, "" if self.way else addr, port)
+        assert self._known is not None
+        # Not by the address that a name leads to: a name server that lies could lead to another host that is known.
+        good, authorities, revoked, *_ = self._known.match(host, "", port)
         self.expected = list(dict.fromkeys(good))
         return good, authorities, revoked
 
@@ -68,8 +77,7 @@ class Trust:
         if self.expected or self.options.host_keys is not HostKeys.FIRST_USE:
             self.shown = key
             return False
-        self._pin(key)
-        return True
+        return self._pin(key)
 
     def complaint(self, who: str) -> str:
         """Say what is wrong with the key that was shown, and what to do."""
@@ -122,14 +130,21 @@ class Trust:
         host, port = self._place
         return bool(asyncssh.read_known_hosts(str(path)).match(host, "", None if port == 22 else port)[0])
 
-    def _pin(self, key: asyncssh.SSHKey) -> None:
+    def _pin(self, key: asyncssh.SSHKey) -> bool:
+        """Keep the key, unless another connection that was made meanwhile has seen another one."""
         assert self.options.pins is not None  # checked by SshOptions
         host, port = self._place
         name = host if port == 22 else f"[{host}]:{port}"
+        self.read()
+        assert self._known is not None
+        if pinned := self._known.match(host, "", None if port == 22 else port)[0]:
+            self.expected, self.shown = list(pinned), key
+            return key in pinned
         self.options.pins.parent.mkdir(parents=True, exist_ok=True)
         algorithm, data, *_ = key.export_public_key().decode().split()
         with self.options.pins.open("a", encoding="utf-8") as pins:
             pins.write(f"{name} {algorithm} {data}\n")
+        return True
 
 
 class Client(asyncssh.SSHClient):
