@@ -98,8 +98,7 @@ def test_what_is_left_over_ssh_is_given_back_from_the_ledger(server: Sshd, tmp_p
             root = PurePosixPath(server.folder / "there" / tmp_path.name)
             session = await RemoteSession.open(transport_of(way, "far"), tmp_path, ledger, root=root, way=way)
             process = await session.host("a").start(["sh", "-c", "setsid -f sleep 300; sleep 300"], stdout=tmp_path / "out")
-            session.detach()
-            await session.transport.close()
+            await session.detach()
             return process.pid, root
 
     pid, root = run(left())

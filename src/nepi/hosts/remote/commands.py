@@ -134,7 +134,7 @@ class Commands:
             case ["failed", _, status, why]:
                 self.processes.pop(process.tag, None)
                 if status == "126":
-                    what = "no such program" if why == "no" else why
+                    what = f"{process.argv[0]}: no such program" if why == "no" else why
                     return CommandError(process.argv, None, what, resource=process.node, action="start", backend="linux")
                 what = f"cannot start {process.argv[0]!r} on {self._transport.name}: {why}"
                 return ResourceError(what, resource=process.node, action="start", backend="linux")

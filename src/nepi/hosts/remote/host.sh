@@ -322,6 +322,7 @@ nepi_folder() { # FOLDER: prints "digest  ./path" of each file in it
 
 nepi_tree() { # sets nepi_found, "pid:ticks" of each process of $nepi_tags that runs
 	nepi_found= nepi_patterns= nepi_sessions=
+	[ -n "$nepi_tags" ] || return 0
 	for nepi_tag in $nepi_tags; do
 		nepi_patterns="$nepi_patterns -e NEPI_COMMAND=$nepi_tag"
 		nepi_pid=
@@ -469,16 +470,18 @@ nepi_watch() { # CONTROL: prints "ready BOOT", then each end as it comes and wha
 nepi_follow() { # NUMBER OFFSET TAG.STREAM: says "grown NUMBER" whenever there is more in that output
 	nepi_pipe=$nepi_control/follow.$$.$1
 	mkfifo -m 600 -- "$nepi_pipe" || return
-	tail -c "+$(($2 + 1))" $nepi_slow -f -- "$nepi_control/commands/$3" </dev/null >"$nepi_pipe" 2>/dev/null 3>&- &
+	# Both ends are opened here, where neither waits for the other: whoever is killed early leaves nobody waiting.
+	exec 5<>"$nepi_pipe"
+	exec 6<"$nepi_pipe" 7>"$nepi_pipe" 5<&-
+	rm -f -- "$nepi_pipe"
+	tail -c "+$(($2 + 1))" $nepi_slow -f -- "$nepi_control/commands/$3" </dev/null >&7 3>&- 6<&- 7>&- &
 	eval "nepi_tail_$1=$!"
 	nepi_tails="$nepi_tails $!"
-	{
-		rm -f -- "$nepi_pipe"
-		while nepi_n=$(dd bs=65536 count=1 2>/dev/null | wc -c) && [ "$nepi_n" -gt 0 ]; do
-			echo "grown $1" >&3
-			sleep 0.02
-		done
-	} <"$nepi_pipe" >/dev/null &
+	while nepi_n=$(dd bs=65536 count=1 2>/dev/null | wc -c) && [ "$nepi_n" -gt 0 ]; do
+		echo "grown $1" >&3
+		sleep 0.02
+	done <&6 >/dev/null 6<&- 7>&- &
+	exec 6<&- 7>&-
 }
 
 nepi_listening() { # (PROTOCOL:PORT in hexadecimal)...: prints "listening PROTOCOL:PORT" for each, when it does

@@ -249,14 +249,15 @@ class RemoteSession:
         await self.commands.close()
         await self.transport.close()
 
-    def detach(self) -> None:
-        """Leave everything there as it is, for somebody who attaches or collects later."""
+    def detach(self) -> asyncio.Task[None]:
+        """Leave everything there as it is, for somebody who attaches or collects later; return the task that disconnects."""
         self._closing = True
         if self._watching is not None:
             self._watching.abandon()
         if self._patience is not None:
             self._patience.cancel()
         self._detaching = asyncio.get_running_loop().create_task(self._let_go())
+        return self._detaching
 
 
 async def give_back(transport: Transport, root: PurePosixPath, tags: Sequence[str], *, remove: bool, sudo: bool) -> None:
