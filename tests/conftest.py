@@ -164,7 +164,8 @@ def what_is_open(*, wide: bool) -> dict[str, str]:
     # What a process is called may change while it lives; that is why its name is no part of what is compared.
     found |= {f"process {pid}": command_of(pid) for pid in (session_processes() if wide else children())}
     if wide:
-        found |= {f"interface {path.name}": "" for path in Path("/sys/class/net").iterdir()}
+        # Not from /sys, which shows those of the network namespace in which it was mounted.
+        found |= {f"interface {name}": "" for _, name in socket.if_nameindex()}
         named = Path("/run/netns")
         found |= {f"namespace {path.name}": "" for path in named.iterdir()} if named.is_dir() else {}
     return found
