@@ -10,7 +10,7 @@ import typer
 from typer.core import TyperGroup
 
 import nepi
-from nepi.cli import attach, collecting, doctor, enter, files, give_back, logs, plan, plot, ps, run, runs, trace, types, why
+from nepi.cli import attach, collecting, doctor, enter, files, give_back, lab, logs, plan, plot, ps, run, runs, trace, types, why
 from nepi.cli.console import complain, say, status_of
 
 
@@ -76,6 +76,7 @@ app.command("exec", context_settings={"allow_interspersed_args": False})(enter.e
 app.command()(give_back.release)
 app.command()(give_back.gc)
 app.add_typer(runs.app, name="runs")
+app.add_typer(lab.app, name="lab")
 app.command()(why.why)
 app.command()(why.replay)
 app.command()(doctor.doctor)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 import subprocess
 from collections.abc import Sequence
 from pathlib import Path
@@ -60,6 +61,10 @@ def _entry(host: HostPlan, folder: Path) -> str:
         "  GlobalKnownHostsFile /dev/null",
         "  StrictHostKeyChecking yes",
     ]
-    if host.behind:
+    config = shlex.quote(str(folder / "ssh_config"))
+    if host.behind and "'" not in config:
         lines.append(f"  ProxyJump {host.behind}")
+    elif host.behind:
+        # ProxyJump starts ssh with the same -F, but forgets to quote it.
+        lines.append(f"  ProxyCommand ssh -F {config.replace('%', '%%')} -W [%h]:%p {host.behind}")
     return "".join(f"{line}\n" for line in lines)

@@ -1,5 +1,5 @@
 # The first process of a host: makes its file system, its network and its SSH server, then waits; when it ends, everything in the host does.
-# sh init.sh NAME HIDDEN_FOLDER; told on standard input whether it ends with it ("tied") or stays until it is killed ("stay").
+# sh init.sh NAME HIDDEN_FOLDER
 set -eu
 umask 022
 name=$1
@@ -36,13 +36,14 @@ mount --bind "$root/run/boot_id" "$root/proc/sys/kernel/random/boot_id"
 hostname "$name"
 
 echo here
-read -r how
+read -r go
 ip -batch "$disk/net"
+exec 3</run/lifeline
 cd "$root"
 pivot_root . .
 umount -l .
 cd /
-/usr/sbin/sshd -E /var/log/sshd.log
+/usr/sbin/sshd -E /var/log/sshd.log || { cat /var/log/sshd.log; exit 1; }
 # It writes its pid when it listens, and not before; there is no other sign without a process more.
 tries=0
 until [ -s /run/sshd.pid ]; do
@@ -51,8 +52,8 @@ until [ -s /run/sshd.pid ]; do
     sleep 0.01
 done
 echo ready
-exec 3<&0 </dev/null >/dev/null 2>&1
-# A waiting shell also buries orphans, which sleep or cat would not.
-if [ "$how" = tied ]; then cat <&3 3<&- & else sleep infinity 3<&- & fi
+exec </dev/null >/dev/null 2>&1
+# A shell that waits also buries orphans.
+cat <&3 3<&- &
 exec 3<&-
 wait $!

@@ -14,7 +14,7 @@ from typing import Final, Self
 
 from nepi.errors import ResourceError, UnknownResourceError, UsageError, did_you_mean
 from nepi.lab import client, files, network, package
-from nepi.lab.faults import Faults, script
+from nepi.lab.faults import INIT, Faults, script
 from nepi.lab.machine import check_possible, one_at_a_time, own_network, take_down
 from nepi.lab.plan import SSH_PORT, check_size, free_subnets, plan_lab
 from nepi.lab.record import FILES, HOLDER, NAME, Record, load
@@ -150,6 +150,9 @@ class Lab(Faults):
 
     def down(self) -> None:
         """Give everything back. Harmless when done twice."""
+        if self._delays is not None:
+            self._delays.close()
+            self._delays = None
         if self._record is not None:
             take_down(self._record)
         self._record, self.hosts = None, ()
@@ -192,10 +195,12 @@ class Lab(Faults):
         argv = ["unshare", "--mount", "--propagation", "private", "--net", "sh", "-c", script("holder.sh"), "nepi-lab-holder"]
         self._start(HOLDER, [*argv, str(plan.disk_bytes), *(host.name for host in plan.hosts)])
         self._go([HOLDER])
+        self._of_the_holder(INIT).write_text(script("init.sh"))
         network.carry_out(network.machine_cable(plan, self._here.processes[HOLDER].pid))
         network.carry_out(network.bridges(plan), self._in_the_lab)
-        self._pipes[HOLDER].tell(self._how)
-        self._settle(HOLDER)
+        self._pipes[HOLDER].tell("tied" if self._tied else "stay")
+        if not self._tied:
+            self._pipes.pop(HOLDER).let_go()
 
     def _make_folder(self) -> tuple[Path, bool]:
         if self._asked_folder is None:

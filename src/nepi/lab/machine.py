@@ -13,7 +13,7 @@ from typing import Final
 from nepi.errors import ResourceError, UsageError
 from nepi.lab import network
 from nepi.lab.processes import BACKEND, CLEAN, END_DEADLINE_S, end_host
-from nepi.lab.record import HOLDER, Record
+from nepi.lab.record import HOLDER, Record, load
 
 _TOOLS: Final = {
     "bridge": "iproute2",
@@ -60,6 +60,22 @@ def take_down(record: Record) -> None:
         if into is not None:
             network.remove(record.plan, into)
     record.remove()
+
+
+def take_down_in(folder: Path) -> bool:
+    """Give back the lab that has its record in a folder, in whatever state it is; false when there is none.
+
+    Raises:
+        UsageError: it needs root.
+        ResourceError: something did not go away; this may be tried again.
+    """
+    record = load(folder.absolute())
+    if record is None:
+        return False
+    if os.geteuid() != 0:
+        raise UsageError("taking a lab down needs root, as making it did; try: sudo nepi lab down")
+    take_down(record)
+    return True
 
 
 def _way_to(netns: str) -> tuple[str, ...] | None:

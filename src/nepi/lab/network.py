@@ -8,10 +8,15 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable, Sequence
+from typing import Final
 
 from nepi.errors import CommandError
-from nepi.lab.plan import HostPlan, LabPlan, Link
+from nepi.lab.plan import HostPlan, LabPlan
 from nepi.lab.processes import BACKEND, command
+
+FIRST_INDEX: Final = 1_000_000
+"""Of the ends of the machine's cable. By chance they could have the same index, each in its network namespace; then the kernel takes
+the two for one and news of its carrier for nothing urgent, and a bridge forwards nothing before it has heard, up to a second later."""
 
 
 def taken_networks() -> list[str]:
@@ -28,8 +33,9 @@ def taken_networks() -> list[str]:
 def machine_cable(plan: LabPlan, pid: int) -> list[str]:
     """Return what brings the machine into the lab, whose network namespace is that of the process `pid`. To be run on the machine."""
     name = plan.machine_interface
+    index = FIRST_INDEX + int(plan.token, 16)
     lines = [
-        f"link add name {name} address {plan.machine_mac} type veth peer name machine netns {pid}",
+        f"link add name {name} index {index} address {plan.machine_mac} type veth peer name machine index {index + 1} netns {pid}",
         f"addr add {plan.machine_address}/24 dev {name}",
         f"link set dev {name} up",
     ]
@@ -61,17 +67,22 @@ def addresses(host: HostPlan) -> str:
     return "".join(f"{line}\n" for line in lines)
 
 
-def known_neighbours(plan: LabPlan, link: Link) -> tuple[list[str], list[str]]:
-    """Return what lets a host and the machine know each other's hardware addresses: asked for, they could come too late.
+def acquaintances(plan: LabPlan, host: HostPlan) -> dict[str, list[str]]:
+    """Return what lets a host and its neighbours know each other's hardware addresses: asked for, they could come too late.
 
     Returns:
-        what is to be run in the host, and on the machine.
+        lines by the name of the host on which they are to be run, "" for the machine.
     """
-    if link.bridge != plan.bridges[0]:
-        return [], []
-    here = f"neigh replace {plan.machine_address} lladdr {plan.machine_mac} dev {link.interface} nud permanent"
-    there = f"neigh replace {link.address} lladdr {link.mac} dev {plan.machine_interface} nud permanent"
-    return [here], [there]
+    lines: dict[str, list[str]] = {}
+    for link in host.links:
+        others = [(other.name, one) for other in plan.hosts if other is not host for one in other.links if one.bridge == link.bridge]
+        known = [(name, one.address, one.mac, one.interface) for name, one in others]
+        if link.bridge == plan.bridges[0]:
+            known.append(("", plan.machine_address, plan.machine_mac, plan.machine_interface))
+        for name, address, mac, interface in known:
+            lines.setdefault(host.name, []).append(f"neigh replace {address} lladdr {mac} dev {link.interface} nud permanent")
+            lines.setdefault(name, []).append(f"neigh replace {link.address} lladdr {link.mac} dev {interface} nud permanent")
+    return lines
 
 
 def carry_out(lines: Iterable[str], into: Sequence[str] = ()) -> None:

@@ -15,6 +15,7 @@ SOURCES: Final = f"deb [trusted=yes] file:{REPOSITORY} ./\n"
 PACKAGE: Final = "nepi-lab-hello"
 PROGRAM: Final = "nepi-lab-hello"
 VERSION: Final = "1.0"
+RELEASED: Final = "Thu, 01 Jan 2026 00:00:00 UTC"
 
 _CONTROL: Final = f"""Package: {PACKAGE}
 Version: {VERSION}
@@ -59,5 +60,5 @@ def build(workspace: Path) -> Repository:
     more = f"Filename: ./{name}\nSize: {len(data)}\nSHA256: {hashlib.sha256(data).hexdigest()}\n"
     head, description, rest = _CONTROL.partition("Description:")
     packages = f"{head}{more}{description}{rest}\n".encode()
-    release = f"Suite: nepi-lab\nSHA256:\n {hashlib.sha256(packages).hexdigest()} {len(packages)} Packages\n".encode()
+    release = f"Suite: nepi-lab\nDate: {RELEASED}\nSHA256:\n {hashlib.sha256(packages).hexdigest()} {len(packages)} Packages\n".encode()
     return Repository({name: data, "Packages": packages, "Release": release})
