@@ -79,9 +79,9 @@ def experiment(*resources: str) -> str:
 
 
 def test_types_that_are_not_here_are_told_in_one_sentence(mistakes: Mistakes) -> None:
-    text = experiment(rm("linux::CCND"), rm("linux::CCND", 2), rm("planetlab::Vroute", 3))
+    text = experiment(rm("linux::CCND"), rm("linux::CCND", 2), rm("omf::Channel", 3))
     assert mistakes(text, "x.xml") == [
-        "x.xml: these types do not exist here: 'linux::CCND', 'planetlab::Vroute'; with a backend (--backend netns), they are looked for there"
+        "x.xml: these types do not exist here: 'linux::CCND', 'omf::Channel'; with a backend (--backend netns), they are looked for there"
     ]
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import inspect
 from collections.abc import Awaitable, Callable, Hashable
 from typing import Any, Protocol, TypeVar, cast
 
@@ -12,8 +13,9 @@ from nepi.util.logger import Logger
 class Session(Protocol):
     """Something that is opened once for a run and closed at its end.
 
-    One that can be left open for somebody else (`--keep`) has a method `detach()`, too, called on the loop instead of `close`. One that
-    had trouble on the way which changes nothing (a full disk) has a list `trouble` of sentences for the summary.
+    One that can be left open for somebody else (`--keep`) has a method `detach()`, too, called on the loop instead of `close`; when it
+    returns something to wait for, that is waited for. One that had trouble on the way which changes nothing (a full disk) has a list
+    `trouble` of sentences for the summary.
     """
 
     async def close(self) -> None:
@@ -81,7 +83,9 @@ class Sessions(Logger):
                 continue  # it never opened, and whoever asked for it has been told
             try:
                 if self._abandoned:
-                    getattr(session, "detach", lambda: None)()
+                    detached = getattr(session, "detach", lambda: None)()
+                    if inspect.isawaitable(detached):
+                        await detached
                 else:
                     await session.close()
             except Exception as error:

@@ -24,6 +24,7 @@ if TYPE_CHECKING:
 KEY: Final = "linux"
 RECORD: Final = "linux.json"
 PINS: Final = "known_hosts"
+SETTLE_S: Final = 5.0
 
 
 class LinuxRun:
@@ -106,6 +107,7 @@ class LinuxRun:
         Raises:
             ResourceError: something could not be taken away; it stays in the ledger.
         """
+        await self._settle()
         answers = await asyncio.gather(*(site.close() for site in self._opened()), return_exceptions=True)
         if self._pool is not None:
             await self._pool.close()
@@ -113,10 +115,22 @@ class LinuxRun:
             if isinstance(answer, BaseException):
                 raise answer
 
-    def detach(self) -> None:
-        """Leave everything on the hosts as it is."""
-        for site in self._opened():
-            site.detach()
+    async def _settle(self) -> None:
+        """Let what is being opened come to its end, so that it can be closed; a host that does not answer is given up."""
+        opening = {task for task in self._sites.values() if not task.done()}
+        if opening:
+            _, slow = await asyncio.wait(opening, timeout=SETTLE_S)
+            for task in slow:
+                task.cancel()
+            if slow:
+                await asyncio.wait(slow)
+
+    async def detach(self) -> None:
+        """Leave everything on the hosts as it is, and disconnect."""
+        await self._settle()
+        await asyncio.gather(*(site.detach() for site in self._opened()))
+        if self._pool is not None:
+            await self._pool.close()
 
 
 def _token(folder: Path) -> str:

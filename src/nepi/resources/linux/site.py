@@ -184,6 +184,6 @@ class Site:
         """Take away the run's folder and what runs there; the connection is left to who made it."""
         await self.session.close()
 
-    def detach(self) -> None:
-        """Leave everything as it is."""
-        self.session.detach()
+    async def detach(self) -> None:
+        """Leave everything as it is, and disconnect."""
+        await self.session.detach()
