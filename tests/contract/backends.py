@@ -5,11 +5,16 @@ A backend joins the suite by a class here and a line in `BACKENDS`. One that run
 
 from __future__ import annotations
 
+import os
+import signal
+from pathlib import Path
 from typing import Any, ClassVar
 
 import pytest
 
 from nepi import ExperimentController, Handle
+
+OVER_SSH = "linux-ssh"
 
 
 class Backend:
@@ -46,6 +51,18 @@ class CommandBackend(Backend):
     ) -> Handle:
         return self.command(ec, node, f"sleep {lasts_s:.3f}; exit {status}", name=name, **values)
 
+    def kill(self, ec: ExperimentController, app: Handle) -> None:
+        """Kill the process of an application, as a stranger would."""
+        os.kill(app.process.pid, signal.SIGKILL)
+
+    def is_alive(self, pid: int) -> bool:
+        """Whether a process of an application runs, by its id as its host has it."""
+        try:
+            os.kill(pid, 0)
+        except ProcessLookupError:
+            return False
+        return True
+
     def command(self, ec: ExperimentController, node: Handle, command: str, *, name: str | None = None, **values: Any) -> Handle:
         return ec.add("Application", node, command=command, name=name, **values)
 
@@ -54,5 +71,38 @@ class Netns(CommandBackend):
     name = "netns"
 
 
-BACKENDS = [pytest.param(Dummy(), id="dummy"), pytest.param(Netns(), id="netns", marks=pytest.mark.netns)]
-COMMAND_BACKENDS = [pytest.param(Netns(), id="netns", marks=pytest.mark.netns)]
+class Linux(CommandBackend):
+    """This machine as a host, without sshd. Hosts are not joined by links of ours: a server on one of them stands for one."""
+
+    name = "linux"
+
+    def node(self, ec: ExperimentController, name: str) -> Handle:
+        return ec.add("Node", name=name, hostname="localhost", home=str(Path(ec.run_dir).parents[1]))
+
+    def link(self, ec: ExperimentController, a: Handle, b: Handle, **values: Any) -> Handle:
+        return ec.add("Server", a, command="exec sleep 600", **values)
+
+
+class LinuxOverSsh(Linux):
+    """Two hosts of a lab, each with a real sshd and processes of its own. The module's fixture says which lab."""
+
+    lab: ClassVar[Any] = None
+
+    def node(self, ec: ExperimentController, name: str) -> Handle:
+        host = self.lab.hosts[len(ec.resources) % 2]
+        return ec.add("Node", name=name, hostname=host.name, sshConfig=str(self.lab.ssh_config))
+
+    def kill(self, ec: ExperimentController, app: Handle) -> None:
+        ec.exec(next(iter(app.manager.get_connected("linux::Node"))).guid, ["kill", "-KILL", str(app.process.pid)])
+
+    def is_alive(self, pid: int) -> bool:
+        """Whether some host has such a process: they have process ids of their own, and the contract has one application then."""
+        return any(self.lab.run(host.name, ["kill", "-0", str(pid)], check=False).returncode == 0 for host in self.lab.hosts)
+
+
+COMMAND_BACKENDS = [
+    pytest.param(Netns(), id="netns", marks=pytest.mark.netns),
+    pytest.param(Linux(), id="linux", marks=pytest.mark.netns),
+    pytest.param(LinuxOverSsh(), id=OVER_SSH, marks=pytest.mark.root),
+]
+BACKENDS = [pytest.param(Dummy(), id="dummy"), *COMMAND_BACKENDS]

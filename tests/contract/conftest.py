@@ -10,7 +10,10 @@ import pytest
 from nepi import ExperimentController
 from nepi.engine import events as ev
 from nepi.execution.ledger import Ledger
-from tests.contract.backends import Backend
+from nepi.testing.pytest_plugin import ssh_lab
+from tests.contract.backends import OVER_SSH, Backend, LinuxOverSsh
+
+__all__ = ["ssh_lab"]
 
 DEADLINE_S = 20.0
 MakeController = Callable[..., ExperimentController]
@@ -37,6 +40,14 @@ class Watcher:
         """Wait until a resource has entered exactly these states."""
         with self._news:
             return self._news.wait_for(lambda: self.states.get(name) == list(states), DEADLINE_S)
+
+
+@pytest.fixture(scope="module", autouse=True)
+def lab(request: pytest.FixtureRequest) -> None:
+    """Make the lab that some of the module's tests run in, before any of them."""
+    mine = [item for item in request.session.items if item.path == request.path and OVER_SSH in item.name]
+    if mine:
+        LinuxOverSsh.lab = request.getfixturevalue("ssh_lab")(2)
 
 
 @pytest.fixture

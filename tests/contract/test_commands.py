@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import os
-import signal
 from pathlib import Path
 
 import pytest
@@ -108,7 +106,7 @@ def test_a_killed_process_fails_its_application(backend: CommandBackend, control
     app = backend.command(ec, backend.node(ec, "a"), "sleep 600", name="app", critical=False)
     ec.deploy()
     assert ec.wait_for(app.started, SOON)
-    os.kill(app.process.pid, signal.SIGKILL)
+    backend.kill(ec, app)
     assert ec.wait_for(app.failed, SOON)
     assert "killed by signal 9" in app.failure
 
@@ -223,7 +221,6 @@ def test_a_run_that_is_kept_goes_on_and_is_given_back_by_its_ledger(backend: Com
     assert ec.wait_for(app.started, SOON)
     pid = app.process.pid
     ec.shutdown()
-    os.kill(pid, 0)
+    assert backend.is_alive(pid)
     assert collect(Path(ec.run_dir) / "ledger.sqlite").left == ()
-    with pytest.raises(ProcessLookupError):
-        os.kill(pid, 0)
+    assert not backend.is_alive(pid)
