@@ -7,22 +7,26 @@ What was changed is put back by the lines that the row has. How the host is reac
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Sequence
+import json
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any, Final
 
-from nepi.errors import ResourceError
+from nepi.errors import NepiError, ResourceError
 from nepi.execution.ledger import Row, Thing
 from nepi.execution.ledger_kinds import LedgerKind, holder_is_alive
 from nepi.hosts.devices import ip_json, ip_lines
-from nepi.hosts.devices.words import BATCHES, Line, batch
+from nepi.hosts.devices.ip_json import InterfaceFacts
+from nepi.hosts.devices.words import BATCHES, Line, batch, complaint
 from nepi.hosts.port import Completed
 from nepi.hosts.remote.quoting import call
+from nepi.hosts.remote.transport import Transport
 from nepi.hosts.roles import HostNode
 
 INTERFACE: Final = "host-interface"
 CHANGE: Final = "host-change"
 DEADLINE_S: Final = 20.0
+HOSTS_AT_ONCE: Final = 16
 AS_ROOT: Final = 'if [ "$(id -u)" = 0 ]; then exec "$@"; else exec sudo -n -- "$@"; fi'
 
 
@@ -57,40 +61,27 @@ def _is_alive(row: Row) -> bool:
     return True
 
 
-class _There:
-    """The place of a row, for a program that has no controller and no session, and may be in a loop that must not be used."""
+class There:
+    """The host of some rows, for a program that has no controller and no session."""
 
-    def __init__(self, row: Row) -> None:
-        self._place, self._name = row.identity["place"], row.identity["host"]
+    def __init__(self, transport: Transport) -> None:
+        self._transport = transport
 
-    def run(self, argv: Sequence[str], stdin: bytes = b"") -> Completed:
+    async def run(self, argv: Sequence[str], stdin: bytes = b"") -> Completed:
         """Run a command as root, to its end."""
-        if "way" not in self._place:
-            raise ResourceError(f"nothing is known of how to reach {self._name}; what is left there has to be taken away by hand")
-        with ThreadPoolExecutor(1) as thread:
-            return thread.submit(asyncio.run, self._run(argv, stdin)).result()
+        line = call("sh", "-c", AS_ROOT, "sh", *argv)
+        return await self._transport.run(line, stdin=stdin, deadline_s=DEADLINE_S, once=False)
 
-    async def _run(self, argv: Sequence[str], stdin: bytes) -> Completed:
-        from nepi.hosts.remote.reopening import transport_of  # what reaches other hosts takes a while to import
+    async def interfaces(self) -> dict[str, InterfaceFacts]:
+        """Return all interfaces, by name.
 
-        way = {name: value for name, value in self._place["way"].items() if name != "kind"}  # a node's says whose it is, too
-        transport = transport_of(way, self._name)
-        try:
-            return await transport.run(call("sh", "-c", AS_ROOT, "sh", *argv), stdin=stdin, deadline_s=DEADLINE_S, once=False)
-        finally:
-            await transport.close()
-
-
-def _release_interface(row: Row) -> bool:
-    there, ifname, alias = _There(row), row.identity["ifname"], row.identity["alias"]
-    shown = there.run(ip_lines.shown(ifname))
-    found = ip_json.interfaces(shown.stdout) if shown.exit.status == 0 else []
-    if not found or not is_ours(found[0].alias, alias, intended=row.state == "intended"):
-        return True
-    done = there.run(["ip", *ip_lines.delete(ifname)])
-    if done.exit.status:
-        raise ResourceError(f"{row.identity['host']}: `ip link delete dev {ifname}`: {done.stderr.decode(errors='replace').strip()}")
-    return True
+        Raises:
+            ResourceError: they cannot be seen.
+        """
+        done = await self.run(["ip", "-details", "-json", "address", "show"])
+        if done.exit.status:
+            raise ResourceError(done.stderr.decode(errors="replace").strip() or "`ip address show` failed")
+        return {one.name: one for one in ip_json.interfaces(done.stdout)}
 
 
 def is_ours(found: str, alias: str, *, intended: bool) -> bool:
@@ -98,16 +89,84 @@ def is_ours(found: str, alias: str, *, intended: bool) -> bool:
     return found == alias or (intended and not found)
 
 
-def _release_change(row: Row) -> bool:
-    # What cannot be undone any more is gone already, with its interface.
-    program, lines = row.identity["program"], row.identity["undo"]
-    if program in BATCHES:
-        _There(row).run([program, "-force", "-batch", "-"], batch(lines))
-    else:
-        for line in lines:
-            _There(row).run([program, *line])
-    return True
+async def _delete_interfaces(there: There, rows: Sequence[Row]) -> Mapping[int, str]:
+    """Delete the interfaces of rows; return why some are still there."""
+
+    async def ours() -> list[Row]:
+        found = await there.interfaces()
+        return [row for row in rows if (one := found.get(row.identity["ifname"])) is not None and _is_of(row, one)]
+
+    wanted = await ours()
+    if not wanted:
+        return {}
+    # One that is half of something else may go with that, so what is refused is looked at once more.
+    lines = [ip_lines.delete(row.identity["ifname"]) for row in wanted]
+    done = await there.run(["ip", "-force", "-batch", "-"], batch(lines))
+    said = complaint(done.stderr.decode(errors="replace")) or "it did not go away"
+    return {row.id: f"{row.identity['host']}: interface {row.identity['ifname']}: {said}" for row in await ours()}
 
 
-INTERFACE_KIND = LedgerKind(_is_alive, _release_interface, rank=45, survives_reboot=True)
-CHANGE_KIND = LedgerKind(_is_alive, _release_change, rank=44, survives_reboot=True)
+def _is_of(row: Row, found: InterfaceFacts) -> bool:
+    return is_ours(found.alias, row.identity["alias"], intended=row.state == "intended")
+
+
+async def _put_back(there: There, rows: Sequence[Row]) -> Mapping[int, str]:
+    """Put back what was changed, the latest first; return why that could not be tried.
+
+    What cannot be undone any more is gone already, with its interface.
+    """
+    reasons: dict[int, str] = {}
+    for row in sorted(rows, key=lambda row: -row.id):
+        program, lines = row.identity["program"], row.identity["undo"]
+        once = [([program, "-force", "-batch", "-"], batch(lines))]
+        for argv, stdin in once if program in BATCHES else [([program, *line], b"") for line in lines]:
+            done = await there.run(argv, stdin)
+            said = done.stderr.decode(errors="replace").strip()
+            if done.exit.status == 127 or "sudo:" in said:
+                reasons[row.id] = f"{row.identity['host']}: {' '.join(argv)}: {said}"
+    return reasons
+
+
+Giving = Callable[[There, Sequence[Row]], Awaitable[Mapping[int, str]]]
+
+
+async def _by_host(rows: Sequence[Row], give: Giving) -> dict[int, str]:
+    """Give back what rows stand for, over one connection to each host, all hosts at once."""
+    groups: dict[str, list[Row]] = {}
+    for row in rows:
+        groups.setdefault(json.dumps(row.identity["place"], sort_keys=True), []).append(row)
+    limit = asyncio.Semaphore(HOSTS_AT_ONCE)
+    answers = await asyncio.gather(*(_on_host(group, give, limit) for group in groups.values()))
+    return {row: reason for answer in answers for row, reason in answer.items()}
+
+
+async def _on_host(rows: Sequence[Row], give: Giving, limit: asyncio.Semaphore) -> Mapping[int, str]:
+    from nepi.hosts.remote.reopening import transport_of  # what reaches other hosts takes a while to import
+
+    host, place = rows[0].identity["host"], rows[0].identity["place"]
+    if "way" not in place:
+        why = f"nothing is known of how to reach {host}; what is left there has to be taken away by hand"
+        return dict.fromkeys((row.id for row in rows), why)
+    way = {name: value for name, value in place["way"].items() if name != "kind"}  # a node's says whose it is, too
+    transport = transport_of(way, host)
+    try:
+        async with limit:
+            return await give(There(transport), rows)
+    except NepiError as error:
+        return dict.fromkeys((row.id for row in rows), str(error))
+    finally:
+        await transport.close()
+
+
+def _kind(give: Giving, rank: int) -> LedgerKind:
+    def release_together(rows: Sequence[Row]) -> Mapping[int, str]:
+        living = [row for row in rows if _is_alive(row)]
+        # In a thread of its own: whoever gives back may be in a loop already.
+        with ThreadPoolExecutor(1) as thread:
+            return thread.submit(asyncio.run, _by_host(living, give)).result()
+
+    return LedgerKind(_is_alive, lambda row: not release_together([row]), rank, survives_reboot=True, release_together=release_together)
+
+
+CHANGE_KIND: Final = _kind(_put_back, 44)
+INTERFACE_KIND: Final = _kind(_delete_interfaces, 45)

@@ -114,6 +114,24 @@ def test_what_a_dead_controller_has_left_on_machines_is_given_back(
     assert [links(lab, name) for name in ("h1", "h2")] == before
 
 
+@pytest.mark.parametrize("tunnel", ["UdpTunnel", "VxlanTunnel"])
+def test_tunnels_between_machines_are_taken_up_by_another_controller(
+    tmp_path: Path, lab: Lab, monkeypatch: pytest.MonkeyPatch, tunnel: str
+) -> None:
+    monkeypatch.setenv("NEPI_HOME", str(tmp_path))
+    before = [links(lab, name) for name in ("h1", "h2")]
+    run_dir = tmp_path / "runs" / "x" / "r"
+    addresses = [lab.host(name).address for name in ("h1", "h2")]
+    program = PROGRAM.format(config=str(lab.ssh_config), addresses=addresses, tunnel=tunnel)
+    die_when(run_dir, program, lambda lines: json.dumps(lines).count('"STARTED"') >= 2)
+    with ExperimentController.attach("x/r") as ec:
+        assert ec.lost == []
+        assert ec.exec("h1", ["ping", "-c1", "-W2", "10.99.0.2"]).exit.status == 0
+    assert [links(lab, name) for name in ("h1", "h2")] == before
+    with Ledger(run_dir / "ledger.sqlite") as ledger:
+        assert ledger.rows() == []
+
+
 def test_a_user_who_may_not_become_root_is_told_so(ec: ExperimentController, lab: Lab) -> None:
     hosts = hosts_of(ec, lab, username="plain")
     tap = ec.add("linux::Tap", hosts[0], critical=False)
