@@ -8,6 +8,7 @@ from collections.abc import Coroutine, Sequence
 from functools import partial
 from typing import TYPE_CHECKING, Any, ClassVar, TypeVar
 
+from nepi.apps.command_line import command_argv
 from nepi.errors import CommandError, ConnectError, ResourceError
 from nepi.execution.resource import ResourceManager
 from nepi.hosts.devices import ip_lines
@@ -21,6 +22,7 @@ if TYPE_CHECKING:
     from nepi.execution.ledger import Row, Thing
 
 T = TypeVar("T")
+TEAR_DOWN_DEADLINE_S = 30.0
 
 
 class HostDevice(ResourceManager):
@@ -145,9 +147,22 @@ class HostDevice(ResourceManager):
         making, self._making = self._making, None
         if making is not None and not making.done():
             await asyncio.wait({making})
-        await self.end()
-        await self.undo()
+        try:
+            await self._tear_down()
+        finally:
+            await self.end()
+            await self.undo()
         self.set_released()
+
+    async def _tear_down(self) -> None:
+        """Run `tearDown` while everything is there still, if there is such an attribute and it was ready once."""
+        command = self.get("tearDown") if self.has_attribute("tearDown") and self.ready_time is not None else None
+        if not command or self.state == ResourceState.RELEASED:
+            return
+        argv = command_argv(command)
+        done = await self.hosts_of()[0].host.run(argv, deadline_s=TEAR_DOWN_DEADLINE_S)
+        if done.exit.status:
+            raise CommandError(argv, done.exit.status, done.stderr.decode(errors="replace"), resource=self.name, action="tearDown")
 
     async def end(self) -> None:
         """End what runs, before interfaces are taken away; subclasses say how."""

@@ -67,6 +67,7 @@ class Interface(Shaped, rtype="linux::Interface", aliases=("LinuxInterface",)):
     mtu = Attribute.integer(help="Bytes of an IP packet that fit into a frame; as it is when not set.", range=(68, 65_535))
     txqueuelen = Attribute.integer(help="Frames that may wait at the device; as it is when not set.", range=(0, 10**6))
     up = Attribute.boolean(help="Whether it is up; as it is when not set, and a new one is up.")
+    tearDown = Attribute.string(help="Command that is run on the host when it is released.", flags=Flags.Design)
 
     offload = Attribute.boolean(
         help="Whether the device computes checksums and cuts large packets; as it is when not set.", flags=Flags.ExecReadOnly

@@ -172,3 +172,10 @@ def test_routes_of_ipv6_over_a_tun_need_no_next_hop(ec: ExperimentController, ho
     assert ("fd98::/48 dev" in shown, "default dev" in shown) == (True, True)
     ec.release(routes)
     assert "fd98" not in sh(ec, hosts[0], "ip -6 route")
+
+
+def test_its_tear_down_command_is_run_while_it_is_there_still(ec: ExperimentController, hosts: Hosts, tmp_path: Path) -> None:
+    tap = ec.add("linux::Tap", hosts[0], deviceName="mine", tearDown=f"ip -o link show dev mine > {tmp_path}/seen")
+    up(ec)
+    ec.release([tap])
+    assert "mine" in (tmp_path / "seen").read_text()

@@ -61,8 +61,7 @@ def links(lab: Lab, name: str) -> str:
     return lab.run(name, ["sh", "-c", "ip -o link | cut -d: -f2; ip -o link | grep -o 'mtu [0-9]*'; tc qdisc show"]).stdout
 
 
-@pytest.mark.parametrize("user", ["root", "nepi"])
-@pytest.mark.parametrize("tunnel", ["UdpTunnel", "VxlanTunnel"])
+@pytest.mark.parametrize(("tunnel", "user"), [("UdpTunnel", "nepi"), ("VxlanTunnel", "nepi"), ("VxlanTunnel", "root")])
 def test_a_tunnel_between_two_machines(ec: ExperimentController, lab: Lab, tunnel: str, user: str) -> None:
     before = [links(lab, name) for name in ("h1", "h2")]
     hosts = hosts_of(ec, lab, username=user)
@@ -114,15 +113,12 @@ def test_what_a_dead_controller_has_left_on_machines_is_given_back(
     assert [links(lab, name) for name in ("h1", "h2")] == before
 
 
-@pytest.mark.parametrize("tunnel", ["UdpTunnel", "VxlanTunnel"])
-def test_tunnels_between_machines_are_taken_up_by_another_controller(
-    tmp_path: Path, lab: Lab, monkeypatch: pytest.MonkeyPatch, tunnel: str
-) -> None:
+def test_a_tunnel_between_machines_is_taken_up_by_another_controller(tmp_path: Path, lab: Lab, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("NEPI_HOME", str(tmp_path))
     before = [links(lab, name) for name in ("h1", "h2")]
     run_dir = tmp_path / "runs" / "x" / "r"
     addresses = [lab.host(name).address for name in ("h1", "h2")]
-    program = PROGRAM.format(config=str(lab.ssh_config), addresses=addresses, tunnel=tunnel)
+    program = PROGRAM.format(config=str(lab.ssh_config), addresses=addresses, tunnel="UdpTunnel")
     die_when(run_dir, program, lambda lines: json.dumps(lines).count('"STARTED"') >= 2)
     with ExperimentController.attach("x/r") as ec:
         assert ec.lost == []

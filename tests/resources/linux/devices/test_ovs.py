@@ -80,24 +80,15 @@ def test_a_switch_without_a_controller_learns(ec: ExperimentController) -> None:
     assert ec.get(switch, "bridge_name") not in links_of(ec, middle)
 
 
-def test_a_controller_teaches_the_switch(ec: ExperimentController) -> None:
-    control = controller_for(ec)
-    first, _, middle, switch = around(ec, controller_ip=control, fail_mode="secure")
-    ec.add("Link", control, middle)
-    up(ec)
-    connected(ec, middle, switch)
-    assert reaches(ec, first, "10.5.0.2")
-    assert "priority=1,in_port=" in flows(ec, middle, switch)
-
-
-def test_a_meter_is_exact(ec: ExperimentController) -> None:
+def test_a_controller_teaches_the_switch_and_its_meter_is_exact(ec: ExperimentController) -> None:
     control = controller_for(ec, "5000")
     first, second, middle, switch = around(ec, controller_ip=control, fail_mode="secure", protocols="OpenFlow13")
     ec.add("Link", control, middle)
     up(ec)
     connected(ec, middle, switch)
     assert reaches(ec, first, "10.5.0.2")
-    got = goodput_bps(ec, first, second, duration="4s", udp=True, rate="20Mbit", length="1400B")
+    assert "priority=1,in_port=" in flows(ec, middle, switch)
+    got = goodput_bps(ec, first, second, duration="3s", udp=True, rate="20Mbit", length="1400B")
     # Meters count frames; the bucket of 50 kbit is full at the beginning.
     assert got * (1400 + FRAME_HEADERS) / 1400 == pytest.approx(5e6, rel=0.03)
 

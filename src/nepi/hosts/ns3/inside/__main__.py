@@ -14,7 +14,9 @@ if not __package__:
     import importlib.util
 
     _here = os.path.dirname(os.path.abspath(__file__))
-    _spec = importlib.util.spec_from_file_location("nepi_simulation", os.path.join(_here, "__init__.py"), submodule_search_locations=[_here])
+    _spec = importlib.util.spec_from_file_location(
+        "nepi_simulation", os.path.join(_here, "__init__.py"), submodule_search_locations=[_here]
+    )
     assert _spec is not None
     assert _spec.loader is not None
     _package = importlib.util.module_from_spec(_spec)
@@ -46,7 +48,9 @@ def main() -> None:
         version = metadata.version("ns3")
         world = World(ns, cppyy, version)
     except BaseException as error:
-        conversation.say({"event": "failed", "missing": isinstance(error, ModuleNotFoundError), "error": f"{type(error).__name__}: {error}"})
+        conversation.say(
+            {"event": "failed", "missing": isinstance(error, ModuleNotFoundError), "error": f"{type(error).__name__}: {error}"}
+        )
         return
     conversation.say({"event": "hello", "version": version, "import_s": round(time.monotonic() - began, 3), "pid": os.getpid()})
     conversation.hold(world)
