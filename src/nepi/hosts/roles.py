@@ -29,8 +29,8 @@ class MachineNode(HostNode):
 
     Attributes:
         transport: the way to it; there from READY on.
-        way: what a later process needs in order to go that way again, as JSON: "kind" is the name of an entry point in the group
-            `nepi.transports`, a function from this to a `Transport`. No secrets.
+        way: what a later process needs in order to go that way again, as JSON: what `nepi.hosts.remote.reopening.way_of` says, and
+            perhaps "kind", whose it is. No secrets.
     """
 
     transport: Transport

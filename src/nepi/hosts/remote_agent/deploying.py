@@ -192,15 +192,19 @@ async def features_of(transport: Transport, machine: Machine) -> dict[str, Any]:
 
 
 async def start(
-    transport: Transport, machine: Machine, run_dir: PurePosixPath, ledger: Ledger, way: dict[str, Any], *, owner: int
+    transport: Transport, machine: Machine, run_dir: PurePosixPath, ledger: Ledger, way: dict[str, Any], *, name: str, owner: int
 ) -> tuple[int, dict[str, Any], dict[str, Any]]:
     """Start a run's agent there; return its ledger row, its identity, and what it says of itself.
+
+    Args:
+        name: of the machine in the run, by which a later controller finds the row.
 
     Raises:
         ConnectError: namespaces cannot be made there; the message says why.
         DeadlineError: it did not answer.
     """
     identity: dict[str, Any] = {
+        "machine": name,
         "host": transport.name,
         "way": way,
         "run_dir": str(run_dir),

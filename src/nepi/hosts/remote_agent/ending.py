@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import importlib
 import json
 import shlex
 import threading
@@ -13,6 +12,7 @@ from typing import Any
 from nepi.errors import ConnectError
 from nepi.execution.ledger import Row
 from nepi.execution.ledger_kinds import LedgerKind
+from nepi.hosts.remote.reopening import transport_of
 from nepi.hosts.remote.transport import Transport
 
 DEADLINE_S = 30.0
@@ -67,10 +67,9 @@ async def end_there(transport: Transport, identity: dict[str, Any]) -> bool:
 
 def _release(row: Row) -> bool:
     """End the agent of a row, whose controller is dead."""
-    transport_of = importlib.import_module("nepi.hosts.remote.reopening").transport_of
 
     async def ended() -> bool:
-        transport = transport_of(row.identity["host"], row.identity["way"])
+        transport = transport_of({name: value for name, value in row.identity["way"].items() if name != "kind"}, row.identity["host"])
         try:
             return await end_there(transport, row.identity)
         finally:

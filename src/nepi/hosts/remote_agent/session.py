@@ -102,7 +102,7 @@ class RemoteNamespaceSession(NamespaceSession):
         remote_dir = machine.home / ".cache" / "nepi" / "runs" / f"{folder.name}-{name}-{secrets.token_hex(4)}"
         facts, started = await asyncio.gather(
             deploying.features_of(transport, machine),
-            deploying.start(transport, machine, remote_dir, ledger, way, owner=owner),
+            deploying.start(transport, machine, remote_dir, ledger, way, name=name, owner=owner),
             return_exceptions=True,
         )
         if isinstance(started, BaseException):
@@ -121,7 +121,7 @@ class RemoteNamespaceSession(NamespaceSession):
     @classmethod
     async def resume_on(cls, name: str, folder: Path, ledger: Ledger, transport: Transport) -> Self | None:
         """Connect to the agent that an earlier controller started on a machine, or return None when it is gone."""
-        row = next((one for one in ledger.rows() if one.kind == KIND and one.identity["host"] == transport.name), None)
+        row = next((one for one in ledger.rows() if one.kind == KIND and one.identity["machine"] == name), None)
         if row is None or not row.identity.get("pid"):
             return None
         machine = await deploying.find_out(transport)

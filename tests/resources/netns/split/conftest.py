@@ -7,11 +7,9 @@ from typing import Any
 import pytest
 
 from nepi import ExperimentController, Handle
-from nepi.execution.factory import ResourceFactory
 from nepi.execution.ledger import Ledger
 from nepi.lab import Lab
 from nepi.testing.pytest_plugin import MakeLab, ssh_lab
-from tests.resources.netns.split.machine import Machine, labs
 
 __all__ = ["ssh_lab"]
 MakeController = Callable[..., ExperimentController]
@@ -24,15 +22,7 @@ def lab(ssh_lab: MakeLab) -> Lab:
 
 
 @pytest.fixture
-def machines() -> Generator[None]:
-    """The type of machine that these tests have, for one test."""
-    ResourceFactory.register_type(Machine)
-    yield
-    labs.clear()
-
-
-@pytest.fixture
-def controller(tmp_path: Path, machines: None) -> Generator[MakeController]:
+def controller(tmp_path: Path) -> Generator[MakeController]:
     """Make controllers; afterwards all of them are over and their ledgers are empty."""
     made: list[ExperimentController] = []
 
@@ -54,8 +44,8 @@ def ec(controller: MakeController) -> ExperimentController:
 
 
 def add_machines(ec: ExperimentController, lab: Lab, count: int = 3) -> list[Handle]:
-    labs[str(lab.folder)] = lab
-    return [ec.add("labtest::Machine", name=host.name, lab=str(lab.folder), hostname=host.name) for host in lab.hosts[:count]]
+    ssh: dict[str, Any] = {"username": "root", "sshConfig": str(lab.ssh_config), "installTools": False}
+    return [ec.add("linux::Node", name=host.name, hostname=host.name, **ssh) for host in lab.hosts[:count]]
 
 
 def up(ec: ExperimentController) -> None:

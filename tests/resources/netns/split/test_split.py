@@ -3,17 +3,21 @@
 from __future__ import annotations
 
 import re
+import subprocess
+import sys
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from nepi import ExperimentController, Handle, Topology
+from nepi.execution.ledger_kinds import collect
 from nepi.hosts.remote_agent.connection import RemoteConnection
 from nepi.lab import Lab
 from nepi.model.states import ResourceState
 from tests.resources.netns.split.conftest import SOON, MakeController, add_machines, sh, up
 
+RUNS = "/root/.cache/nepi/runs"
 pytestmark = [pytest.mark.root, pytest.mark.netns]
 
 
@@ -186,20 +190,48 @@ def test_what_is_on_a_host_fails_with_it_and_what_is_elsewhere_goes_on(controlle
         ec.shutdown()
 
 
-def test_a_connection_that_is_cut_and_healed_changes_nothing(ec: ExperimentController, lab: Lab) -> None:
-    one, two, *_ = add_machines(ec, lab)
-    a, b = ec.add("Node", name="a", host=one), ec.add("Node", name="b", host=two)
-    ec.add("Link", a, b)
-    ping = ec.add("Ping", a, target=b, count=5, interval="0.2s")
-    up(ec)
-    result = ec.wait_started(ping, SOON)
-    assert result, result.reason
-    machine: Any = ec.resource(one)
-    machine.ssh.streams[-1].cut()
-    result = ec.wait_finished(ping, SOON)
-    assert result, result.reason
-    assert (ping.result.transmitted, ping.result.received) == (5, 5)
-    node: Any = ec.resource(a)
-    connection = node.run.session.connection
-    assert isinstance(connection, RemoteConnection)
-    assert connection.connections == 2
+def test_a_connection_that_is_cut_and_healed_changes_nothing(controller: MakeController) -> None:
+    with Lab(2) as lab:
+        ec = controller()
+        one, two = add_machines(ec, lab, 2)
+        a, b = ec.add("Node", name="a", host=one), ec.add("Node", name="b", host=two)
+        ec.add("Link", a, b)
+        ping = ec.add("Ping", a, target=b, count=5, interval="0.2s")
+        up(ec)
+        result = ec.wait_started(ping, SOON)
+        assert result, result.reason
+        lab.stop_sshd("h1", sessions=True)
+        lab.start_sshd("h1")
+        result = ec.wait_finished(ping, SOON)
+        assert result, result.reason
+        assert (ping.result.transmitted, ping.result.received) == (5, 5)
+        node: Any = ec.resource(a)
+        connection = node.run.session.connection
+        assert isinstance(connection, RemoteConnection)
+        assert connection.connections == 2
+        ec.shutdown()
+
+
+def test_an_experiment_without_its_controller_is_given_back_from_the_ledger(tmp_path: Path, lab: Lab) -> None:
+    script = f"""
+import os, sys
+from nepi import ExperimentController
+ec = ExperimentController("left", {str(tmp_path)!r}, backend="netns", run_id="run")
+ssh = dict(username="root", sshConfig={str(lab.ssh_config)!r}, installTools=False)
+machines = [ec.add("linux::Node", name=name, hostname=name, **ssh) for name in ("h1", "h2")]
+nodes = [ec.add("Node", name=name, host=machine) for name, machine in zip("ab", machines)]
+ec.add("Link", *nodes)
+ec.deploy()
+assert ec.wait_deployed(ec.resources, "60s")
+os.kill(os.getpid(), 9)
+"""
+    done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, timeout=120, check=False)
+    assert done.returncode == -9, done.stderr
+    for name in ("h1", "h2"):
+        assert lab.run(name, ["find", RUNS, "-mindepth", "1", "-maxdepth", "1"]).stdout != ""
+    collected = collect(tmp_path / "left" / "run" / "ledger.sqlite")
+    assert collected.left == ()
+    assert "remote-agent" in {row.kind for row in collected.released}
+    for name in ("h1", "h2"):
+        assert lab.run(name, ["find", RUNS, "-mindepth", "1", "-maxdepth", "1"]).stdout == ""
+        assert lab.run(name, ["pgrep", "-f", "hosts/agent|agent/__main__"], check=False).stdout == ""
