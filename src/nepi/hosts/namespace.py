@@ -259,7 +259,7 @@ class NamespaceSession:
     def hurry(self) -> None:
         """Everything here is being given back."""
 
-    def detach(self) -> None:
+    def detach(self) -> asyncio.Task[None] | None:
         """Let go of the agent without ending anything: the run lives on, for `attach` or `collect`."""
         self._closing = True
         if self._pidfd is not None:
@@ -268,6 +268,7 @@ class NamespaceSession:
             self._pidfd = None
         self.wire.let_go()
         self.connection.close("detached")
+        return None
 
     # -- network
 

@@ -12,6 +12,7 @@ from nepi.model.conditions import After, AllOf, AnyOf, Condition, TraceMatched, 
 from nepi.model.experiment import ResourceDescription
 from nepi.model.typespec import Remark, TypeSpec
 from nepi.plan.graph import Graph
+from nepi.plan.hosting import is_elsewhere
 
 NAME_LENGTH = 64
 """Most characters of a resource's name: it names folders and appears in /etc/hosts."""
@@ -150,6 +151,8 @@ def check_tools(graph: Graph) -> None:
     first: dict[str, ResourceDescription] = {}
     counts: dict[str, int] = {}
     for one in graph.new:
+        if missing[one.rtype] and is_elsewhere(graph, one.guid):
+            continue  # what its machine has is known when that is there
         counts[one.rtype] = counts.get(one.rtype, 0) + 1
         first.setdefault(one.rtype, one)
     users: dict[tuple[str, str], list[str]] = {}
@@ -168,13 +171,13 @@ def check_backends(graph: Graph) -> None:
     """Find backends that cannot be used here at all, and more nodes than they take: one mistake for each backend."""
     for backend, facts in graph.facts.items():
         if reason := facts.get("unusable"):
-            users = [one for one in graph.new if graph.specs[one.rtype].backend == backend]
+            users = [one for one in graph.new if graph.specs[one.rtype].backend == backend and not is_elsewhere(graph, one.guid)]
             need = f"and {len(users) - 1} more need" if len(users) > 1 else "needs"
             if users:
                 graph.mistakes.append(f"{graph.place(users[0].guid)} {need} the backend {backend!r}, which cannot be used here: {reason}")
         if (limit := facts.get("nodes")) is None:
             continue
-        count = sum(graph.spec(one.guid).backend == backend for one in graph.of_role("node"))
+        count = sum(graph.spec(one.guid).backend == backend and not is_elsewhere(graph, one.guid) for one in graph.of_role("node"))
         if count > limit:
             graph.mistakes.append(f"there are {count} nodes of the backend {backend!r}, which takes {limit} here; see `nepi doctor`")
 

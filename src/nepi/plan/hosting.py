@@ -29,6 +29,17 @@ def need_machines(graph: Graph, needs: dict[int, Needs]) -> None:
         graph.mistake(one.guid, f"has attribute {ATTRIBUTE!r} set to {name!r}, which {what}: name a host of the experiment, a linux::Node")
 
 
+def is_elsewhere(graph: Graph, guid: int) -> bool:
+    """Whether a resource is on a machine of the experiment, or on something that is: what this machine has does not matter to it."""
+    if graph.resources[guid].attributes.get(ATTRIBUTE):
+        return _can_be_placed(graph, graph.resources[guid].rtype)
+    if graph.spec(guid).role in ROLES:
+        return False
+    places = graph.peers_of_role(guid, *ROLES)
+    around = places or [far for near in graph.peers(guid) for far in graph.peers_of_role(near, *ROLES)]
+    return any(graph.resources[one].attributes.get(ATTRIBUTE) and _can_be_placed(graph, graph.resources[one].rtype) for one in around)
+
+
 def _can_be_placed(graph: Graph, rtype: str) -> bool:
     spec = graph.specs[rtype]
     return spec.role in ROLES and ATTRIBUTE in spec.attributes

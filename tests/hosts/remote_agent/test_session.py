@@ -183,7 +183,7 @@ def test_an_agent_whose_controller_has_gone_is_taken_up(lab: Lab, tmp_path: Path
             script = f"echo one; until [ -e {flag} ]; do sleep 0.02; done; echo two; exit 4"
             await node.start(["sh", "-c", script], stdout=out, owner=7)
             await until(lambda: out.read_text() == "one\n")
-            first.detach()
+            await first.detach()
             await ssh.close()
             second = await RemoteNamespaceSession.resume_on("h1", tmp_path, ledger, way)
             assert second is not None
@@ -208,7 +208,7 @@ def test_an_agent_is_ended_from_its_row_alone_and_nothing_of_it_is_left(lab: Lab
             session = await RemoteNamespaceSession.open_on("h1", tmp_path, ledger, way, {"kind": "test"})
             node = await session.node("a")
             await node.start(["sleep", "4321"], stdout=tmp_path / "out")
-            session.detach()
+            await session.detach()
             (row,) = ledger.rows()
             assert (row.kind, row.identity["way"]) == ("remote-agent", {"kind": "test"})
             assert await end_there(way, row.identity)

@@ -17,7 +17,7 @@ from typing import Any
 
 from nepi.errors import ConnectError, DeadlineError
 from nepi.execution.ledger import Ledger, Thing
-from nepi.hosts.remote.transport import Transport
+from nepi.hosts.remote.transport import Stream, Transport
 
 HOSTS = Path(__file__).parents[1]
 PARTS = ("agent", "wire", "linkprobe")
@@ -220,10 +220,10 @@ async def start(
             stream = await transport.open("exec " + " ".join(shlex.quote(one) for one in words))
             lines = stream.lines()
             await stream.write(json.dumps({"run_dir": str(run_dir), "rootless": machine.uid != 0, "from_afar": True}).encode() + b"\n")
-            identity |= await _hear(lines, transport.name)
+            identity |= await _hear(stream, lines, transport.name)
             ledger.made([row], [identity])
             await stream.write(b"go\n")
-            features = await _hear(lines, transport.name)
+            features = await _hear(stream, lines, transport.name)
     except TimeoutError:
         ledger.leave([row], "it did not start in time")
         raise DeadlineError(f"the namespace agent on {transport.name} did not start within {DEADLINE_S:g} s", backend="netns") from None
@@ -240,13 +240,13 @@ async def start(
     return row, identity, features
 
 
-async def _hear(lines: AsyncIterator[bytes], name: str) -> dict[str, Any]:
+async def _hear(stream: Stream, lines: AsyncIterator[bytes], name: str) -> dict[str, Any]:
     try:
         line = await anext(lines)
     except StopAsyncIteration:
-        raise ConnectError(
-            f"the namespace agent on {name} ended while starting; see agent.log in its folder there", backend="netns"
-        ) from None
+        words = stream.last_words().decode(errors="replace").strip().splitlines()
+        why = f" ({words[-1]})" if words else "; see agent.log in its folder there"
+        raise ConnectError(f"the namespace agent on {name} ended while starting{why}", backend="netns") from None
     answer: dict[str, Any] = json.loads(line)
     if "error" in answer:
         raise ConnectError(f"the namespace agent on {name} could not start ({answer['what']}): {answer['error']}", backend="netns")

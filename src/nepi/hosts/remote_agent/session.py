@@ -225,12 +225,11 @@ class RemoteNamespaceSession(NamespaceSession):
         if self._finishing:
             await asyncio.wait(self._finishing)
 
-    def detach(self) -> None:
-        """Let go of the agent without ending anything."""
+    def detach(self) -> asyncio.Task[None]:
+        """Let go of the agent without ending anything; done when nothing here has to do with it any more."""
         self._closing = True
-        self.wire.let_go()
-        self._mirror.close()
         self.connection.close("detached")
+        return asyncio.get_running_loop().create_task(self._let_go("detached"))
 
     # -- places and files
 

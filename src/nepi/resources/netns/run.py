@@ -230,10 +230,10 @@ class NamespaceRun:
         self._write_links()
         await self.session.close()
 
-    def detach(self) -> None:
+    def detach(self) -> asyncio.Task[None] | None:
         """Leave everything up."""
         self._write_links()
-        self.session.detach()
+        return self.session.detach()
 
 
 def _hosts(ec: ExperimentController) -> Iterator[tuple[str, list[str]]]:
