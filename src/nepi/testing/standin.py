@@ -217,7 +217,8 @@ def stand_in_for(real: type[ResourceManager], acts: Acts) -> type[StandIn]:
     spec = ResourceFactory.spec(real)
     base: type[StandIn] = NodeStandIn if spec.role == "node" else ChangingStandIn if hasattr(real, "apply") else StandIn
     members: dict[str, Any] = {
-        **{name: one for name, one in real._attributes.items() if name.isidentifier()},
+        # An attribute may be called as a member is that stand-ins have (the `host` of nodes): `_attributes` alone has it then.
+        **{name: one for name, one in real._attributes.items() if name.isidentifier() and not hasattr(base, name)},
         **{name: one.copy() for name, one in real._traces.items() if name.isidentifier() and name not in real._attributes},
         **{name: getattr(real, name) for name in ("service", "role", "deadlines", "replaceable", "_help", "_backend")},
         "__doc__": real.__doc__,
