@@ -64,6 +64,7 @@ missing_packages() {
         command -v sysctl >/dev/null || printf 'procps '
         [ -x /usr/sbin/sshd ] || printf 'openssh-server '
         command -v ssh >/dev/null || printf 'openssh-client '
+        command -v xauth >/dev/null || printf 'xauth '
         command -v sudo >/dev/null || printf 'sudo '
         command -v ovs-vswitchd >/dev/null || printf 'openvswitch-switch '
         command -v ethtool >/dev/null || printf 'ethtool '

@@ -121,3 +121,13 @@ def test_kill_kills_each_victim_and_finds_nothing_wrong(tmp_path: Path) -> None:
     assert [row["victim"] for row in figures["rows"]] == [victim for victim in victims for _ in range(2)]
     assert [row["wrong"] for row in figures["rows"]] == [[]] * 6
     assert [line.split()[0] for line in table if " all " in line] == victims
+
+
+@pytest.mark.slow
+@pytest.mark.netns
+@pytest.mark.root
+def test_ssh_commands_compares_our_transport_with_bare_asyncssh(tmp_path: Path) -> None:
+    arguments = ["--hosts", "1", "--connections", "2", "--commands", "2", "--repeat", "1"]
+    table, figures = bench(tmp_path, "ssh_commands.py", *arguments)
+    assert [row["system"] for row in figures["rows"]][:2] == ["asyncssh", "nepi"]
+    assert [line.split()[0] for line in table[2:4]] == ["asyncssh", "nepi"]

@@ -1,6 +1,8 @@
 """Commands over SSH: many at once, cut off in the middle, through other hosts. Against a real sshd."""
 
 import asyncio
+import socket
+import struct
 from collections.abc import Awaitable, Callable
 from pathlib import Path, PurePosixPath
 
@@ -203,3 +205,40 @@ def test_what_runs_by_open_ends_with_the_transport_although_the_connection_stays
         await pool.close()
 
     asyncio.run(main())
+
+
+def test_what_a_command_draws_appears_on_this_machines_display_when_asked_for(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    with sshd(tmp_path / "it", settings="X11Forwarding yes\n") as it, socket.create_server(("127.0.0.1", 0)) as display:
+        monkeypatch.setenv("DISPLAY", f"127.0.0.1:{display.getsockname()[1] - 6000}")
+        monkeypatch.setenv("XAUTHORITY", str(tmp_path / "no_xauthority"))
+
+        async def work(host: SshTransport) -> None:
+            plain = await host.open("echo ${DISPLAY:-none}; cat")
+            stream = await host.open("echo $DISPLAY; xauth list $DISPLAY; cat", forward_x11=True)
+            assert await anext(plain.lines()) == b"none"
+            lines = stream.lines()
+            there = (await anext(lines)).decode()
+            _, protocol, cookie = (await anext(lines)).split()
+            hello = hello_of_x11(protocol, bytes.fromhex(cookie.decode()))
+            assert await asyncio.to_thread(drawn, there, hello, display) == b"drawn"
+
+        over_ssh(it.options(), work)
+
+
+def hello_of_x11(protocol: bytes, cookie: bytes) -> bytes:
+    """What a client of X11 says first: byte order, version 11, how it may."""
+    padded = b"".join(word + bytes(-len(word) % 4) for word in (protocol, cookie))
+    return b"l\0" + struct.pack("<HHHHH", 11, 0, len(protocol), len(cookie), 0) + padded
+
+
+def drawn(there: str, hello: bytes, display: socket.socket) -> bytes:
+    """Be a client there and the display here."""
+    number = int(there.partition(":")[2].partition(".")[0])
+    with socket.create_connection(("127.0.0.1", 6000 + number), timeout=20) as client:
+        client.sendall(hello)
+        display.settimeout(20)
+        seen, _ = display.accept()
+        with seen:
+            assert seen.recv(4) == b"l\0\x0b\0"
+            seen.sendall(b"drawn")
+            return client.recv(5)
