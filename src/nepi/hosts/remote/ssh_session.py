@@ -167,11 +167,12 @@ class LineSession(CommandSession):
     def taken(self) -> bytes:
         """Return what has come since the last time."""
         data = b"".join(self._pieces)
+        paused = self._ahead > LINES_AHEAD
         self._pieces.clear()
-        if self._ahead > LINES_AHEAD and self.chan is not None and not self.ended.is_set():
-            self.chan.resume_reading()
         self._ahead = 0
         self.came.clear()
+        if paused and self.chan is not None and not self.ended.is_set():
+            self.chan.resume_reading()  # last: what has been held back comes before it returns
         return data
 
     @property
