@@ -37,6 +37,15 @@ def test_reaction_measures_both_kinds_of_methods_and_the_limit(tmp_path: Path) -
 
 
 @pytest.mark.slow
+@pytest.mark.root
+def test_reaction_over_ssh_is_measured_beside_a_bare_command(tmp_path: Path) -> None:
+    table, figures = bench(tmp_path, "ssh_reaction.py", "--commands", "2")
+    assert len(table) == 2
+    assert 0 < figures["p50_ms"] <= figures["max_ms"]
+    assert figures["bare_command_ms"] > 0
+
+
+@pytest.mark.slow
 def test_replay_takes_a_line_for_each_event_or_many(tmp_path: Path) -> None:
     table, figures = bench(tmp_path, "replay.py", "--events", "2000", "--batch", "7")
     assert len(table) == 2

@@ -15,6 +15,7 @@ import pytest
 
 from nepi.errors import CommandError, DeadlineError, ResourceError
 from nepi.execution.process_identity import start_ticks
+from nepi.hosts.remote.remote_host import RemoteHost
 from tests.hosts.remote.remote_worlds import host_in
 from tests.hosts.remote.subprocess_transport import SubprocessTransport
 from tests.hosts.worlds import run, until
@@ -210,11 +211,18 @@ def test_standard_input_stays_open_until_it_is_closed(tmp_path: Path, shell: str
             await reader.wait()
             assert (tmp_path / "copy").read_bytes() == b"\0from a file"
             assert (await host.run(["cat"], stdin=b"\0\n'")).stdout == b"\0\n'"
+            assert [await _leaves(host, argv) for argv in (["true"], ["touch", ".hidden"])] == [False, True]
             for one in (deaf, closed):
                 await one.stop(grace_s=0)
 
     run(scenario())
     assert (tmp_path / "out").read_text().split()[0] == hashlib.sha256(b"a" * 300_000 + b"b\0").hexdigest()
+
+
+async def _leaves(host: RemoteHost, argv: list[str]) -> bool:
+    process = await host.start(argv, stdout=Path(host.session.run_dir) / "left", cwd=host.scratch / argv[0])
+    await process.wait()
+    return not process.left_nothing
 
 
 def test_a_command_that_takes_too_long_is_ended_there(tmp_path: Path) -> None:

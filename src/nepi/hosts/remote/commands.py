@@ -150,12 +150,13 @@ class Commands:
     def take(self, words: Sequence[str]) -> None:
         """Take a line of the watcher, or one that `nepi_ends` has printed."""
         match words:
-            case ["end", tag, kind, status, uptime, wrote, *start]:
+            case ["end", tag, kind, status, uptime, wrote, left, *start]:
                 process = self.processes.get(tag)
                 if process is None or process.exit is not None or tag in self._ending:
                     return
                 if len(start) == 3:
                     self._note_start(process, *start)
+                process.left_nothing = left == "empty"
                 number = 128 - int(status) if kind == "signal" else int(status)
                 task = asyncio.get_running_loop().create_task(self._end(process, number, float(uptime), wrote))
                 self._ending[tag] = task

@@ -166,7 +166,18 @@ nepi_stand_by() { # CONTROL TAG CWD STDIN ANSWERS: from the start of one command
 	# Over what was written there at the start, which needs no room on a full disk.
 	printf '%-63s\n' "$nepi_kind $nepi_status $nepi_up" 1<>"$nepi_c.exit"
 	nepi_wrote
-	nepi_tell "$1/ends" "end $2 $nepi_kind $nepi_status $nepi_up $nepi_wrote"
+	nepi_left "$3"
+	nepi_tell "$1/ends" "end $2 $nepi_kind $nepi_status $nepi_up $nepi_wrote $nepi_left"
+}
+
+nepi_left() { # FOLDER: sets nepi_left: whether there are "files" in it or it is "empty"
+	nepi_left=files
+	[ -r "$1" ] || return 0
+	set -- "$1"/* "$1"/.[!.]* "$1"/..?*
+	for nepi_file; do
+		if [ -e "$nepi_file" ] || [ -L "$nepi_file" ]; then return 0; fi
+	done
+	nepi_left=empty
 }
 
 nepi_wrote() { # sets nepi_wrote: which outputs of the command nepi_c have something: out, err, both or none
@@ -261,7 +272,7 @@ nepi_ends() { # CONTROL TAG...: for each "end", "runs" or "gone" (nobody saw its
 		case $nepi_kind in
 		exit | signal)
 			nepi_wrote
-			printf '%s %s %s %s %s\n' "$nepi_line" "$nepi_wrote" "$nepi_up" "$nepi_pid" "$nepi_ticks"
+			printf '%s %s files %s %s %s\n' "$nepi_line" "$nepi_wrote" "$nepi_up" "$nepi_pid" "$nepi_ticks"
 			;;
 		*)
 			if [ -z "$nepi_pid" ] && [ "$nepi_kind" = running ]; then

@@ -27,6 +27,7 @@ class RemoteProcess:
         is_privileged: it runs as root by sudo.
         mirrors: local copies of its outputs.
         started_at: seconds since the epoch by our clock; 0 until it is known to have started.
+        left_nothing: it has ended, and then there was no file in the folder that it ran in.
     """
 
     def __init__(
@@ -52,6 +53,7 @@ class RemoteProcess:
         self.boot_id = ""
         self.clock: HostClock | None = None
         self.row = 0
+        self.left_nothing = False
         self._pid = 0
         self._following: list[int] = []
         self._writing = asyncio.Lock()
