@@ -140,3 +140,12 @@ def test_ssh_commands_compares_our_transport_with_bare_asyncssh(tmp_path: Path) 
     table, figures = bench(tmp_path, "ssh_commands.py", *arguments)
     assert [row["system"] for row in figures["rows"]][:2] == ["asyncssh", "nepi"]
     assert [line.split()[0] for line in table[2:4]] == ["asyncssh", "nepi"]
+
+
+@pytest.mark.slow
+@pytest.mark.root
+def test_applications_over_ssh_are_counted_beside_bare_commands(tmp_path: Path) -> None:
+    table, figures = bench(tmp_path, "ssh_applications.py", "--hosts", "2", "--applications", "10")
+    assert table[0] == "10 applications on 2 hosts, seconds since deploy():"
+    assert 0 < figures["ready"] <= figures["started"] <= figures["finished"] <= figures["released"]
+    assert figures["per_s"] > 0 < figures["bare_s"]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import os
 import re
@@ -14,6 +15,7 @@ import networkx
 import pytest
 
 from nepi import Topology
+from nepi.lab import Lab
 
 EXAMPLES = Path(__file__).parents[2] / "examples"
 DEADLINE_S = 90
@@ -179,3 +181,11 @@ def test_bbr_cubic(tmp_path: Path) -> None:
     assert [(flow[1], flow[3]) for flow in (bbr, cubic)] == [("bbr", "bbr"), ("cubic", "cubic")]
     assert float(bbr[2]) + float(cubic[2]) == pytest.approx(9.56, rel=0.1)
     assert min(int(bbr[4]), int(cubic[4])) >= 20  # two ways of 10 ms
+
+
+@pytest.mark.root
+def test_two_machines(tmp_path: Path) -> None:
+    with Lab(2, folder=tmp_path / "lab"):
+        lines = run("two_machines", tmp_path).splitlines()
+    digest = hashlib.sha256(b"one\n").hexdigest()[:12]
+    assert lines == ["1000000 bytes arrived, the same", "packets were captured: True", digest, "['4.stderr', '5.stderr']"]
