@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 
 from nepi import ExperimentController, ExperimentError, trace_matches
+from nepi.execution.ledger_kinds import collect
 from nepi.lab import Lab
 from tests.resources.linux.conftest import SOON, MakeController, add_host
 
@@ -86,3 +87,32 @@ def test_a_command_runs_on_while_sshd_is_started_anew_and_the_connection_is_cut(
     own_lab.start_sshd("h1")
     assert ec.wait_for(app.finished, "60s")
     assert (app.trace(), app.trace("file")) == ("begun\ndone\n", "more\n")
+
+
+def test_a_connection_that_is_cut_and_healed_loses_nothing(own_lab: Lab, controller: MakeController) -> None:
+    ec = controller()
+    node = add_host(ec, own_lab, "h1")
+    app = ec.add("Application", node, command="for i in $(seq 30); do echo $i; sleep 0.05; done")
+    ec.deploy()
+    assert ec.wait_for(trace_matches(app, "^3$"), SOON)
+    own_lab.cut("h1")
+    later = ec.add("Application", node, command="echo once >> /tmp/times; cat /tmp/times")
+    ec.deploy()
+    own_lab.heal("h1")
+    assert ec.wait_for(app.finished & later.finished, "60s")
+    assert app.trace().split() == [str(number) for number in range(1, 31)]
+    assert later.trace() == "once\n"
+
+
+def test_commands_of_other_runs_are_ended_when_that_is_asked_for(own_lab: Lab, controller: MakeController) -> None:
+    old = controller("old", keep=True)
+    forever = old.add("Server", add_host(old, own_lab, "h1"), command="sleep 4321 & exec sleep 4321")
+    old.deploy()
+    assert old.wait_for(forever.started, SOON)
+    old.shutdown()
+    ec = controller()
+    node = add_host(ec, own_lab, "h1", cleanProcesses=True)
+    mine = ec.add("Application", node, command="ps -eo args | grep -c '[s]leep 4321' || true")
+    ec.run(deadline=SOON)
+    assert mine.trace() == "0\n"
+    assert collect(Path(old.run_dir) / "ledger.sqlite").left == ()

@@ -6,6 +6,7 @@ import asyncio
 from collections.abc import Sequence
 from pathlib import PurePosixPath
 from typing import Final
+from weakref import WeakValueDictionary
 
 from nepi.errors import ResourceError, TraceError
 from nepi.hosts.batching import Batcher
@@ -28,7 +29,7 @@ class Bringer:
         self._control = control
         # Two at once: what ends while they are under way is asked for together.
         self._asked: Batcher[Mirror, int | None] = Batcher(self._look, size=OUTPUTS_AT_ONCE, in_flight=2)
-        self._locks: dict[int, asyncio.Lock] = {}
+        self._locks: WeakValueDictionary[int, asyncio.Lock] = WeakValueDictionary()
 
     async def bring(self, mirrors: Sequence[Mirror]) -> None:
         """Bring here what the outputs have by now.
@@ -43,30 +44,28 @@ class Bringer:
                 raise result
 
     async def _bring(self, mirror: Mirror) -> None:
-        lock = self._locks.setdefault(id(mirror), asyncio.Lock())
-        try:
-            async with lock:  # two at once would write the same twice
-                size = await self._asked.add(mirror)
-                if size is not None and size > mirror.size:
-                    await self._bring_large(mirror, size)
-        finally:
-            if not lock.locked():
-                self._locks.pop(id(mirror), None)
+        lock = self._locks.setdefault(id(mirror), asyncio.Lock())  # lives as long as somebody has it or waits for it
+        async with lock:  # two at once would write the same twice
+            size = await self._asked.add(mirror)
+            if size is not None and size > mirror.size:
+                await self._bring_large(mirror, size)
 
     async def _look(self, mirrors: list[Mirror]) -> list[int | None | Exception]:
         """Ask for sizes, and for what is new if that is little."""
-        words = [word for mirror in mirrors for word in (str(mirror.remote), str(mirror.size))]
+        offsets = [mirror.size for mirror in mirrors]
+        words = [word for mirror, offset in zip(mirrors, offsets, strict=True) for word in (str(mirror.remote), str(offset))]
         text = script(self._control, [call("nepi_outputs", INLINE_BYTES, *words)])
         done = await self._transport.run(SHELL, stdin=text, deadline_s=DEADLINE_S, once=False)
         results: list[int | None | Exception] = []
         rest = memoryview(done.stdout)
-        for mirror in mirrors:
+        for mirror, offset in zip(mirrors, offsets, strict=True):
             end = bytes(rest[:64]).find(b"\n")
             try:
                 size, length = bytes(rest[:end]).split()
                 data, rest = bytes(rest[end + 1 : end + 1 + int(length)]), rest[end + 1 + int(length) :]
-                if data:
-                    mirror.append(data)
+                # Who asked may have been cancelled, and another one may have brought some of it meanwhile.
+                if data[mirror.size - offset :] and mirror.size >= offset:
+                    mirror.append(data[mirror.size - offset :])
                 results.append(None if size == b"gone" else int(size))
             except ValueError:
                 words_there = done.stderr.decode(errors="replace").strip() or "the answer is not whole"
