@@ -59,7 +59,7 @@ class Node(MachineNode, rtype="linux::Node", aliases=("LinuxNode",)):
     forwardAgent = _switch(False, "Lend your ssh agent to commands there; whoever is root there can use it meanwhile.")
     connectDeadline = Attribute.duration("30s", help="Time in which there must be a connection.", range=(0.1, 600), flags=Flags.Design)
     home = _text("Folder that gets .nepi, absolute or below the home of who logs in.")
-    cleanHome = _switch(False, "Before: remove .nepi, with what earlier runs of any experiment have left and uploaded.")
+    cleanHome = _switch(False, "Before: remove what earlier runs of any experiment have left and uploaded in .nepi.")
     cleanExperiment = _switch(False, "Before: remove what earlier runs of this experiment have left.")
     cleanProcesses = _switch(False, "Before: end what runs there of other runs, also of those that are not over.")
     cleanProcessesAfter = _switch(True, "What the run has started there is ended with it; always.")
