@@ -29,6 +29,7 @@ BROKEN: Final = ("Blowfish", "DES", "DES3")
 KEY_BYTES: Final = 32
 OPEN_DEADLINE_S: Final = 30.0
 HEAR_DEADLINE_S: Final = 20.0
+END_DEADLINE_S: Final = 5.0
 PROGRAM: Final = Path(udp_endpoint.__file__)
 _MAKE_FIFO: Final = 'umask 077; rm -f -- "$1" && exec mkfifo -- "$1"'
 
@@ -95,7 +96,7 @@ class UdpTunnel(HostTunnel, rtype="linux::UdpTunnel", aliases=("UdpTunnel", "Lin
         key = self._key().hex()
         for end, other in (ends, ends[::-1]):
             line = {"address": end.leg.remote, "port": other.port, "session": other.session, "key": key}
-            await end.process.write_stdin(json.dumps(line).encode() + b"\n")
+            await self._tell(end, line)
         await asyncio.gather(*(self._hears(end) for end in ends))
 
     def _key(self) -> bytes:
@@ -126,10 +127,26 @@ class UdpTunnel(HostTunnel, rtype="linux::UdpTunnel", aliases=("UdpTunnel", "Lin
             "version": leg.version,
             "cipher": self.get("cipher"),
         }
-        await process.write_stdin(json.dumps(asked).encode() + b"\n")
+        await self._tell(end, asked)
         said = await self._say(end, OPEN_DEADLINE_S, "it did not open its port")
         end.port, end.session = said["port"], said["session"]
         return end
+
+    async def _tell(self, end: End, what: Mapping[str, Any]) -> None:
+        """Write a line to the program of an end.
+
+        Raises:
+            ResourceError: it has ended; says why.
+        """
+        try:
+            await end.process.write_stdin(json.dumps(what).encode() + b"\n")
+        except ResourceError as error:
+            try:
+                async with asyncio.timeout(END_DEADLINE_S):
+                    exit_ = await end.process.wait()
+            except TimeoutError:
+                raise error from None
+            raise ResourceError(self._why_ended(end, exit_.status), resource=self.name) from None
 
     async def _hears(self, end: End) -> None:
         other = end.leg.remote

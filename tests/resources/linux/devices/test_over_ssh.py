@@ -27,7 +27,7 @@ with ExperimentController("x", backend="linux", run_id="r") as ec:
     for n, name in enumerate(("h1", "h2"), 1):
         node = ec.add("Node", name=name, hostname=name, sshConfig={config!r}, ip={addresses!r}[n - 1])
         ends.append(ec.add("linux::Tap", node, ip=f"10.99.0.{{n}}", prefix="24"))
-        ec.add("linux::Interface", node, ip4={addresses!r}[n - 1], mtu=1400)
+        ec.add("linux::Interface", node, ip4={addresses!r}[n - 1], txqueuelen=777)
     tunnel = ec.add("linux::{tunnel}", *ends, name="tunnel")
     count = ec.add("Application", node, command="while :; do sleep 1; done", name="last")
     count.start_when(tunnel.ready)
@@ -58,7 +58,7 @@ def hosts_of(ec: ExperimentController, lab: Lab, **values: Any) -> tuple[Handle,
 
 
 def links(lab: Lab, name: str) -> str:
-    return lab.run(name, ["sh", "-c", "ip -o link | cut -d: -f2; ip -o link | grep -o 'mtu [0-9]*'; tc qdisc show"]).stdout
+    return lab.run(name, ["sh", "-c", "ip -o link | cut -d: -f2; ip -o link | grep -o 'qlen [0-9]*'; tc qdisc show"]).stdout
 
 
 @pytest.mark.parametrize(("tunnel", "user"), [("UdpTunnel", "nepi"), ("VxlanTunnel", "nepi"), ("VxlanTunnel", "root")])
