@@ -318,6 +318,7 @@ class Server:
                 "pid": command.outer_pid,
                 "start_ticks": command.start_ticks,
                 "started_at": command.started_at,
+                "stdout": command.spec.stdout,
                 "stderr": command.spec.stderr or command.spec.stdout,
                 "exit": command.exit,
             }

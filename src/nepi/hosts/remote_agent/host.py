@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from nepi.hosts.remote_agent.session import RemoteNamespaceSession
 
 PIECE_BYTES = 1 << 19
+_REST = r"[^\s'\",;:]+"
 
 
 class Paths:
@@ -33,7 +34,8 @@ class Paths:
         self._there = f"{remote_dir}/files/"
         self._programs = (f"{HOSTS}/", f"{machine.agent}/")
         self._python = machine.python
-        self._named = re.compile(re.escape(self._here) + r"[^\s'\",;:]+")
+        self._named = re.compile(re.escape(self._here) + _REST)
+        self._named_there = re.compile(re.escape(self._there) + _REST)
 
     def there(self, text: str) -> str:
         """Return a text with the paths as they are there: of the run's files, of our programs, of Python."""
@@ -48,6 +50,11 @@ class Paths:
     def named_in(self, texts: Sequence[str]) -> list[Path]:
         """Return the files of the run's folder here that are named in texts."""
         return [Path(found) for text in texts for found in self._named.findall(text)]
+
+    def written_there(self, texts: Sequence[str]) -> list[str]:
+        """Return the paths there of files of the run's folder that are named in texts."""
+        found = [path for text in texts for path in self._named_there.findall(text)]
+        return [path for path in found if not self.here(path).is_dir()]
 
     def of_request(self, request: CommandRequest) -> CommandRequest:
         """Return a command as it is started there."""

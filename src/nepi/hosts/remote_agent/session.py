@@ -6,7 +6,7 @@ import asyncio
 import base64
 import contextlib
 import secrets
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from pathlib import Path, PurePosixPath
 from typing import Any, Self
 
@@ -132,7 +132,7 @@ class RemoteNamespaceSession(NamespaceSession):
             ledger.forget([row.id])
             return None
         await session._take_up()
-        session._follow_again()
+        await session._follow_again()
         return session
 
     @classmethod
@@ -287,14 +287,14 @@ class RemoteNamespaceSession(NamespaceSession):
         self._written[request.tag] = there
         return process
 
-    def _follow_again(self) -> None:
-        """Go on with the files of commands that an earlier controller started."""
-        for process in self._processes.values():
-            there = self._paths.there(str(process.stderr_path))
-            outputs = list(dict.fromkeys([there, there.replace("stderr", "stdout")]))
-            files: Iterable[tuple[Path, str]] = [(self._paths.here(path), path) for path in outputs]
-            self._mirror.follow(files, known=True)
-            self._written[process.tag] = outputs
+    async def _follow_again(self) -> None:
+        """Go on with the files of commands that an earlier controller started, also of those that have ended since."""
+        commands = (await self.connection.request("exits"))["commands"]
+        for known in commands:
+            outputs = list(dict.fromkeys([known["stdout"], known["stderr"], *self._paths.written_there(known["argv"])]))
+            self._mirror.follow([(self._paths.here(path), path) for path in outputs], known=True)
+            self._written[known["tag"]] = outputs
+        await self._mirror.fetch([path for known in commands for path in self._written[known["tag"]]])
 
     def _take_event(self, event: Message) -> None:
         if event["event"] == "grown":
