@@ -21,7 +21,7 @@ async def _write(path: Path) -> None:
             write_catalogue(path, process.simulator.version, types)
         finally:
             await process.close()
-    print(f"{path}: {len(types)} types of ns-3 {process.simulator.version}, {path.stat().st_size} bytes")
+    print(f"{path}: {len(types)} types of ns-3 {process.simulator.version}")
 
 
 if __name__ == "__main__":

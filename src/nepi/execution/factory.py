@@ -53,8 +53,9 @@ class ResourceFactory:
             return None
         found = cls._resource_types.get(rtype)
         if found is None:
-            cls._load_backend(rtype.partition("::")[0])
-            found = cls._resource_types.get(rtype)
+            backend = rtype.partition("::")[0]
+            cls._load_backend(backend)
+            found = cls._resource_types.get(rtype) or _made_when_asked(backend, rtype)
         return found
 
     @classmethod
@@ -158,6 +159,13 @@ def backend_warm_up(backend: str) -> Callable[[], None] | None:
     return warm_up() if warm_up is not None else None
 
 
+def _made_when_asked(backend: str, rtype: str) -> type[ResourceManager] | None:
+    """Ask a backend that has too many types to make all of them: its module then has `type_named(rtype)` and `every_type()`."""
+    module = sys.modules.get(f"{_SHIPPED}.{backend}")
+    type_named: Callable[[str], type[ResourceManager] | None] | None = getattr(module, "type_named", None)
+    return type_named(rtype) if type_named is not None else None
+
+
 def populate_factory() -> None:
     """Register every type that can be found; only the first call looks, and who calls meanwhile waits for it."""
     if ResourceFactory._populated:
@@ -170,6 +178,9 @@ def populate_factory() -> None:
             for rclass in find_types():
                 if rclass.rtype() not in ResourceFactory._resource_types:
                     _register(rclass)
+            for name, module in list(sys.modules.items()):
+                if name.rpartition(".")[0] == _SHIPPED and hasattr(module, "every_type"):
+                    module.every_type()
             ResourceFactory._populated = True
         finally:
             ResourceFactory._looking = False

@@ -49,6 +49,11 @@ def static(function: str, *args: Value, store: int = 0) -> Operation:
     return ["static", function, list(args), store]
 
 
+def check(function: str, *args: Value) -> Operation:
+    """Call a function that returns "" or, as the operation's problem, why it cannot."""
+    return ["check", function, list(args)]
+
+
 def load(header: str) -> Operation:
     """Compile a header that lies beside the process's own files; once, however often it is asked for."""
     return ["load", header]
@@ -152,3 +157,8 @@ def catalogue() -> Operation:
 def stop_application(number: int) -> Operation:
     """End an application now, as its StopTime would."""
     return static("nepi::StopApplication", ref(number))
+
+
+def close_files() -> Operation:
+    """Close the files of traces: nothing is recorded any more."""
+    return ["close_files"]

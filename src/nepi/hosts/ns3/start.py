@@ -92,6 +92,12 @@ def _cool_down() -> None:
         _waiting.pop().end()
 
 
+async def _one(started: Started | None) -> Started:
+    if started is None:
+        started = _waiting.pop() if _waiting else await asyncio.to_thread(Started)
+    return started
+
+
 class LocalSimulator:
     """A simulation in a process on this machine.
 
@@ -123,7 +129,7 @@ class LocalSimulator:
         """
         (row,) = ledger.intend([Thing("process", {"what": "ns-3"}, owner)])
         try:
-            process = started or (_waiting.pop() if _waiting else await asyncio.to_thread(Started))
+            process = await _one(started)
         except OSError as error:
             ledger.forget([row])
             raise ConnectError(f"the ns-3 process could not be started: {error}", backend="ns3") from error
@@ -136,11 +142,13 @@ class LocalSimulator:
                 await self.simulator.ask(protocol.output(str(stdout), str(stderr)))
             self._stderr = stderr
         except BaseException as error:
+            words = process.last_words()
             await self.close()
             if isinstance(error, TimeoutError):
                 raise DeadlineError(f"ns-3 was not imported within {IMPORT_DEADLINE_S:g} s", backend="ns3") from None
             if isinstance(error, ProcessLookupError):
-                raise ConnectError(f"the ns-3 process ended at once: {process.last_words().strip()[-300:]}", backend="ns3") from None
+                reason = reason_of_death(process.process.returncode, "", words)
+                raise ConnectError(f"ns-3 could not be imported: {reason}", backend="ns3") from None
             raise
         return self
 

@@ -1,4 +1,4 @@
-"""What ns-3 says of its own types, read from a file: `catalogue.json.gz` of this package, or one made of another version that is installed."""
+"""What ns-3 says of its own types, read from a file: `catalogue.json.gz` of this package, or one made of another version."""
 
 from __future__ import annotations
 

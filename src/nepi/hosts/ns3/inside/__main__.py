@@ -12,11 +12,10 @@ import sys
 if not __package__:
     # Started by path: let the sibling modules find each other, under a name that clashes with nothing.
     import importlib.util
+    from pathlib import Path
 
-    _here = os.path.dirname(os.path.abspath(__file__))
-    _spec = importlib.util.spec_from_file_location(
-        "nepi_simulation", os.path.join(_here, "__init__.py"), submodule_search_locations=[_here]
-    )
+    _here = Path(__file__).resolve().parent
+    _spec = importlib.util.spec_from_file_location("nepi_simulation", _here / "__init__.py", submodule_search_locations=[str(_here)])
     assert _spec is not None
     assert _spec.loader is not None
     _package = importlib.util.module_from_spec(_spec)

@@ -126,12 +126,31 @@ ConnectRows(void (*)(A...), Ptr<Object> object, const std::string& source, const
     return true;
 }
 
+/** Wi-Fi's frames as its physical layer sends and hears them, without radiotap. */
+inline void
+WriteFrames(Ptr<WifiNetDevice> device, Ptr<PcapFileWrapper> file)
+{
+    auto phy = device->GetPhy();
+    phy->TraceConnectWithoutContext(
+        "MonitorSnifferTx",
+        Callback<void, Ptr<const Packet>, uint16_t, WifiTxVector, MpduInfo, uint16_t>(
+            [file](Ptr<const Packet> packet, uint16_t, WifiTxVector, MpduInfo, uint16_t) { file->Write(Simulator::Now(), packet); }));
+    phy->TraceConnectWithoutContext(
+        "MonitorSnifferRx",
+        Callback<void, Ptr<const Packet>, uint16_t, WifiTxVector, MpduInfo, SignalNoiseDbm, uint16_t>(
+            [file](Ptr<const Packet> packet, uint16_t, WifiTxVector, MpduInfo, SignalNoiseDbm, uint16_t) {
+                file->Write(Simulator::Now(), packet);
+            }));
+}
+
 inline bool
 WritePcap(Ptr<NetDevice> device, const std::string& path, bool promiscuous)
 {
-    if (DynamicCast<WifiNetDevice>(device))
+    if (auto wifi = DynamicCast<WifiNetDevice>(device))
     {
-        YansWifiPhyHelper().EnablePcap(path, device, promiscuous, true);
+        auto frames = PcapHelper().CreateFile(path, std::ios::out, PcapHelper::DLT_IEEE802_11);
+        g_packet_files.push_back(frames);
+        WriteFrames(wifi, frames);
         return true;
     }
     bool is_ppp = bool(DynamicCast<PointToPointNetDevice>(device));

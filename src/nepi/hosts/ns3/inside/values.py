@@ -22,10 +22,12 @@ class Names:
 
     Args:
         scopes: namespaces, nearest first.
+        nothing: the null pointer.
     """
 
-    def __init__(self, *scopes: Any) -> None:
+    def __init__(self, *scopes: Any, nothing: Any = None) -> None:
         self._scopes = scopes
+        self.nothing = nothing
         self._found: dict[str, Any] = {}
 
     def find(self, name: str) -> Any:
@@ -76,6 +78,10 @@ def cpp_value(value: Any, objects: Mapping[int, Any], names: Names) -> Any:
             return names.find(class_)(*[cpp_value(one, objects, names) for one in args])
         case {"enum": str(name)}:
             return names.find(name)
+        case {"list": list(texts)}:
+            return texts
+        case None:
+            return names.nothing
         case dict() | list():
             raise Problem(f"{value!r} is no value")
     return value

@@ -39,15 +39,16 @@ class World:
         self.objects: dict[int, Any] = {}
         self._held: dict[int, Any] = {}
         self.ns = ns
-        for header in ("objects.h", "running.h", "tracing.h"):
+        for header in ("objects.h", "running.h", "tracing.h", "joining.h"):
             self.load(header)
         self.nepi = cppyy.gbl.nepi
-        self._names = Names(ns, self.nepi)
+        self._names = Names(ns, self.nepi, nothing=cppyy.nullptr)
         self._verbs: dict[str, Callable[..., Any]] = {
             "create": self.create,
             "new": self.new,
             "invoke": self.invoke,
             "static": self.static,
+            "check": self.check,
             "load": self.load,
             "get": self.get,
             "set": self.set,
@@ -67,6 +68,7 @@ class World:
             "statistics": self.statistics,
             "catalogue": self.catalogue,
             "flush": self.nepi.FlushFiles,
+            "close_files": self.nepi.CloseFiles,
             "destroy": self.destroy,
         }
 
@@ -112,6 +114,12 @@ class World:
     def static(self, function: str, args: list[Any], store: int = 0) -> Any:
         """Call a static method or a free function."""
         return self._told(self._names.find(function)(*self._values(args)), store)
+
+    def check(self, function: str, args: list[Any]) -> None:
+        """Call a function that returns "" or why it cannot."""
+        problem = str(self._names.find(function)(*self._values(args)))
+        if problem:
+            raise Problem(problem)
 
     def _values(self, args: list[Any]) -> list[Any]:
         return [cpp_value(one, self.objects, self._names) for one in args]
@@ -188,8 +196,9 @@ class World:
         if found is None:
             name = f"Rows{len(self._signatures)}"
             text = (
-                f"namespace nepi {{ inline bool {name}(ns3::Ptr<ns3::Object> object, const std::string& source, const std::string& path, "
-                f"const std::string& context) {{ return ConnectRows(static_cast<{signature}>(nullptr), object, source, path, context); }} }}"
+                f"namespace nepi {{ bool {name}(Ptr<Object> object, const std::string& source, const std::string& path, "
+                f"const std::string& context) {{ "
+                f"return ConnectRows(static_cast<{signature}>(nullptr), object, source, path, context); }} }}"
             )
             try:
                 self._cppyy.cppdef(text)
