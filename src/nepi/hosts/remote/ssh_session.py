@@ -86,12 +86,10 @@ class CommandSession(asyncssh.SSHClientSession[bytes]):
         """Hand over what it is to read, as fast as it reads; return False if it ended before."""
         assert self.chan is not None
         for start in range(0, len(data), PIECE):
-            await self._may_write.wait()
-            if self.ended.is_set() or self.chan.is_closing():
+            if not await self._may_go_on():
                 return False
             self.chan.write(data[start : start + PIECE])
-        await self._may_write.wait()
-        if self.ended.is_set() or self.chan.is_closing():
+        if not await self._may_go_on():
             return False
         if eof:
             self.chan.write_eof()
@@ -102,6 +100,11 @@ class CommandSession(asyncssh.SSHClientSession[bytes]):
         if self.chan is not None and not self.ended.is_set():
             self.chan.close()
 
+    async def _may_go_on(self) -> bool:
+        """Wait until it keeps up with reading; return False when it has ended."""
+        await self._may_write.wait()
+        return self.chan is not None and not self.ended.is_set() and not self.chan.is_closing()
+
     def kill(self) -> None:
         """Have the server end the command. One that serves root does not; then it goes on unseen until it writes."""
         if self.chan is not None and not self.ended.is_set():
@@ -111,12 +114,30 @@ class CommandSession(asyncssh.SSHClientSession[bytes]):
 
 
 class CollectingSession(CommandSession):
-    """Keeps all that a command writes."""
+    """Gives a command what it reads, and keeps all that it writes.
 
-    def __init__(self, place: Place) -> None:
+    Args:
+        place: the channel's.
+        stdin: what it reads, sent behind the command without waiting for the server's word on that: one round trip less.
+    """
+
+    def __init__(self, place: Place, stdin: bytes) -> None:
         super().__init__(place)
+        self._stdin = stdin
+        self._feeding: asyncio.Task[bool] | None = None
         self._out: list[bytes] = []
         self._err: list[bytes] = []
+
+    def connection_made(self, chan: asyncssh.SSHClientChannel[bytes]) -> None:
+        """The command goes out in this turn of the loop, its input from the next one on."""
+        super().connection_made(chan)
+        self._feeding = asyncio.get_running_loop().create_task(self.write(self._stdin, eof=True))
+
+    async def over(self) -> None:
+        """Wait until the channel is closed and nothing of this is left."""
+        await self.ended.wait()
+        if self._feeding is not None:
+            await self._feeding
 
     def data_received(self, data: bytes, datatype: Any) -> None:
         """It has written."""

@@ -120,10 +120,9 @@ class SshTransport:
 
     async def _executed(self, live: Live, sent: str, argv: tuple[str, ...], stdin: bytes) -> Completed:
         started_at = time.time()
-        session = await live.begin(CollectingSession, sent)
+        session = await live.begin(lambda place: CollectingSession(place, stdin), sent)
         try:
-            await session.write(stdin, eof=True)
-            await session.ended.wait()
+            await session.over()
         except asyncio.CancelledError:
             session.kill()
             raise
