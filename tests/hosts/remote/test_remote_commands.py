@@ -87,7 +87,7 @@ def test_what_cannot_be_executed_is_no_command_that_failed(tmp_path: Path, shell
                 assert caught.value.status is None
             with pytest.raises(CommandError, match="cannot be entered|cannot be made"):
                 await host.run(["true"], cwd=tmp_path / "plain")
-            with pytest.raises(CommandError, match="put them into a file"):
+            with pytest.raises(CommandError, match="put it into a file"):
                 await host.run(["true", "x" * 200_000])
             assert host.missing_tools(["sh", "no-such-program"]) == ["no-such-program"]
             assert (await host.run(["echo", "x" * 100_000])).stdout == b"x" * 100_000 + b"\n"
@@ -100,7 +100,7 @@ def test_commands_asked_for_together_are_started_together(tmp_path: Path) -> Non
         transport = SubprocessTransport()
         async with host_in(tmp_path, transport) as host:
             done = await asyncio.gather(*(host.run(["sh", "-c", f"echo {number}"]) for number in range(40)))
-            starts = [text.count(b"\nnepi_start ") for text in transport.scripts if b"nepi_begin " in text]
+            starts = [text.count(b"nepi_start ") for text in transport.scripts if b"nepi_begin " in text]
             return [one.stdout for one in done], starts
 
     assert run(scenario()) == ([f"{number}\n".encode() for number in range(40)], [40])

@@ -18,6 +18,7 @@ from nepi.hosts.remote.bringing import Bringer
 from nepi.hosts.remote.host_facts import HostClock
 from nepi.hosts.remote.mirror import Mirror
 from nepi.hosts.remote.quoting import SHELL, call, command_text, line, script, with_sudo
+from nepi.hosts.remote.quoting import batch as batch_text
 from nepi.hosts.remote.remote_process import RemoteProcess
 from nepi.hosts.remote.transport import Transport
 from nepi.hosts.remote.watcher import Watcher
@@ -30,8 +31,8 @@ SIGNAL_DEADLINE_S: Final = 30.0
 STOP_EXTRA_S: Final = 60.0
 LOOK_S: Final = 0.02
 """How often `nepi_stop` on the host looks; its rounds are counted in it."""
-LONGEST_TEXT: Final = 120_000
-"""Bytes of a command's text: Linux takes no longer string into an environment (MAX_ARG_STRLEN in execve(2))."""
+LONGEST_WORD: Final = 131_071
+"""Bytes of an argument, or of a variable with its name: Linux takes no longer ones (MAX_ARG_STRLEN in execve(2))."""
 LAST_WORD_S: Final = 2.0
 
 
@@ -100,8 +101,10 @@ class Commands:
 
     async def start(self, asked: Start) -> RemoteProcess:
         """Start a command; it is in the ledger before it executes."""
-        if len(asked.text().encode("utf-8", "surrogateescape")) > LONGEST_TEXT:
-            what = f"its arguments and variables have more than {LONGEST_TEXT} bytes: put them into a file"
+        asked.text()  # nothing goes into a batch with others that cannot be written down
+        words = [*asked.process.argv, *(f"{name}={value}" for name, value in asked.env.items())]
+        if max(len(word.encode("utf-8", "surrogateescape")) for word in words) > LONGEST_WORD:
+            what = f"an argument or a variable has more than {LONGEST_WORD} bytes: put it into a file"
             raise CommandError(asked.process.argv[:1], None, what, resource=asked.process.node, action="start", backend="linux")
         return await self._starts.add(asked)
 
@@ -113,8 +116,7 @@ class Commands:
             self.is_privileged = self.is_privileged or one.process.is_privileged
         litter, self._litter = self._litter, []
         calls = [call("nepi_start", one.process.tag, str(one.cwd), one.stdin, one.text()) for one in batch]
-        removal = [call("rm -f --", *litter)] if litter else []
-        text = script(self._control, [call("nepi_begin", self._control, self.detaching) + " || exit", *calls, "nepi_answered", *removal])
+        text = batch_text(self._control, self.detaching, calls, litter)
         # Whatever is asked for again after a loss of the connection is started once: the host knows it by its tag.
         done = await self._transport.run(SHELL, stdin=text, deadline_s=START_DEADLINE_S, once=False)
         answers = {words[1]: words for raw in done.stdout.decode(errors="replace").splitlines() if len(words := raw.split(" ", 3)) == 4}

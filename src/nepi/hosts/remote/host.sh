@@ -1,7 +1,6 @@
 # What NEPI does on a host: POSIX sh and coreutils, nothing else. docs/design/remote-commands.md explains it.
 #
-# It is sourced by what a controller sends, and run as `sh host.sh CONTROL TAG ...` to stand by one command. Everything is called
-# nepi_*, so that no variable of a host or of a user is in the way. Variables that are not what a comment says are scratch.
+# It is sourced by what a controller sends. Everything is called nepi_*, so that no variable of a host or of a user is in the way. Variables that are not what a comment says are scratch.
 # CONTROL is the folder with the bookkeeping of a run: commands/TAG.{exit,pid,out,err,in,said}, the pipe "ends", and this file.
 # Commands bear TAG in NEPI_COMMAND; a TAG ends in ".", so that none is the beginning of another one.
 
@@ -65,8 +64,7 @@ nepi_setup() { # CONTROL TEXT: makes the folder for the bookkeeping and puts thi
 
 # -- starting
 
-nepi_start() { # TAG CWD STDIN TEXT: has TEXT executed, which ends in nepi_exec; asked again, it does nothing
-	nepi_asked=$((nepi_asked + 1))
+nepi_start() { # TAG CWD STDIN TEXT: stands by TEXT, which ends in nepi_exec; asked again, it does nothing
 	if { set -C; printf '%-63s\n' running >"$nepi_control/commands/$1.exit"; } 2>/dev/null; then
 		set +C
 		if [ "$3" = open ] && ! mkfifo -m 600 -- "$nepi_control/commands/$1.in"; then
@@ -74,11 +72,10 @@ nepi_start() { # TAG CWD STDIN TEXT: has TEXT executed, which ends in nepi_exec;
 			nepi_tell "$nepi_answers" "failed $1 1 its standard input cannot be made"
 			return
 		fi
-		NEPI_START=$4 $nepi_detach /bin/sh "$nepi_control/host.sh" "$nepi_control" "$1" "$2" "$3" "$nepi_answers" \
-			</dev/null >/dev/null 2>&1 9<&- ||
-			nepi_tell "$nepi_answers" "failed $1 1 it cannot be detached"
+		nepi_tag=$1 nepi_cwd=$2 nepi_text=$4
+		nepi_stand_by "$1" "$3"
 	elif set +C; [ -s "$nepi_control/commands/$1.exit" ]; then
-		nepi_again "$1" &
+		nepi_again "$1"
 	else
 		rm -f -- "$nepi_control/commands/$1.exit"
 		# What is wrong is said by a program; the shell's own words are not always of use.
@@ -99,19 +96,29 @@ nepi_again() { # TAG: answers for a command that was asked for before, by a conn
 	nepi_tell "$nepi_answers" "$nepi_line"
 }
 
-nepi_begin() { # CONTROL HOW: before the calls of nepi_start that come together; HOW is what nepi_setup has found
-	nepi_control=$1
-	nepi_asked=0
-	nepi_answers=$1/answers.$$
-	mkfifo -m 600 -- "$nepi_answers" || return
-	exec 9<>"$nepi_answers"
+nepi_begin() { # CONTROL HOW: before nepi_detach; HOW is what nepi_setup has found
+	NEPI_ANSWERS=$1/answers.$$
+	export NEPI_ANSWERS
+	mkfifo -m 600 -- "$NEPI_ANSWERS" || return
+	exec 9<>"$NEPI_ANSWERS"
 	nepi_setsid
-	if [ "$2" = fork ]; then nepi_detach="$nepi_setsid -f"; else nepi_detach=nepi_background; fi
+	nepi_how=$2
 }
 
-nepi_background() { # has a command run in the background
-	export NEPI_START
-	"$@" &
+nepi_detach() { # has a shell, which no connection holds, read standard input: calls of nepi_start, joined as a pipeline
+	# The parts of a pipeline run side by side, and none of them ignores SIGINT and SIGQUIT, as what runs in the background does.
+	if [ "$nepi_how" = fork ]; then
+		"$nepi_setsid" -f /bin/sh >/dev/null 2>&1 9<&-
+	else
+		{ /bin/sh <&8 >/dev/null 2>&1 8<&- 9<&- & } 8<&0
+	fi
+}
+
+nepi_batch() { # CONTROL: in that shell, before the calls of nepi_start
+	nepi_control=$1
+	nepi_answers=$NEPI_ANSWERS
+	unset NEPI_ANSWERS
+	nepi_setsid
 }
 
 nepi_setsid() { # sets nepi_setsid: the program, or nothing
@@ -121,28 +128,29 @@ nepi_setsid() { # sets nepi_setsid: the program, or nothing
 	done
 }
 
-nepi_answered() { # after the calls of nepi_start: prints one answer for each
-	while [ $nepi_asked -gt 0 ] && IFS= read -r nepi_line <&9; do
+nepi_answered() { # NUMBER FILE...: after that, prints so many answers, and removes what is not needed any more
+	nepi_n=$1
+	shift
+	while [ "$nepi_n" -gt 0 ] && IFS= read -r nepi_line <&9; do
 		printf '%s\n' "$nepi_line"
-		nepi_asked=$((nepi_asked - 1))
+		nepi_n=$((nepi_n - 1))
 	done
-	rm -f -- "$nepi_answers"
+	rm -f -- "$NEPI_ANSWERS" "$@"
 }
 
-nepi_stand_by() { # CONTROL TAG CWD STDIN ANSWERS: from the start of one command to its end
-	nepi_c=$1/commands/$2
+nepi_stand_by() { # TAG STDIN: from the start of the command nepi_text in nepi_cwd to its end
+	nepi_c=$nepi_control/commands/$1
 	# A caught signal is a default one again in the command; an ignored one would stay ignored.
 	trap : HUP INT QUIT TERM
 	exec 2>"$nepi_c.said"
-	nepi_in=$4 nepi_holder=
-	case $4 in
+	nepi_in=$2 nepi_holder=
+	case $2 in
 	null) nepi_in=/dev/null ;;
 	open)
 		nepi_in=$nepi_c.in
 		# As long as somebody may write to it, what reads it is not at its end.
 		# It ends by itself when it is told to: a shell would say that a signal has ended it.
 		(
-			unset NEPI_START
 			trap 'kill $!; exit 0' TERM
 			sleep 2147483647 &
 			wait
@@ -152,7 +160,7 @@ nepi_stand_by() { # CONTROL TAG CWD STDIN ANSWERS: from the start of one command
 		;;
 	esac
 	# In the foreground: the shell then says on standard error when a signal has ended it, which no exit status tells for sure.
-	(nepi_become "$@") <"$nepi_in" >"$nepi_c.out" 2>"$nepi_c.err"
+	(nepi_become) <"$nepi_in" >"$nepi_c.out" 2>"$nepi_c.err"
 	nepi_status=$?
 	nepi_kind=exit
 	[ ! -s "$nepi_c.said" ] && [ $nepi_status != 130 ] && [ $nepi_status != 141 ] || nepi_kind=signal
@@ -160,14 +168,14 @@ nepi_stand_by() { # CONTROL TAG CWD STDIN ANSWERS: from the start of one command
 	if [ ! -s "$nepi_c.pid" ]; then
 		nepi_line=
 		read -r nepi_line <"$nepi_c.said"
-		nepi_tell "$5" "failed $2 1 ${nepi_line:-it ended before it began}"
+		nepi_tell "$nepi_answers" "failed $1 1 ${nepi_line:-it ended before it began}"
 	fi
 	nepi_uptime
 	# Over what was written there at the start, which needs no room on a full disk.
 	printf '%-63s\n' "$nepi_kind $nepi_status $nepi_up" 1<>"$nepi_c.exit"
 	nepi_wrote
-	nepi_left "$3"
-	nepi_tell "$1/ends" "end $2 $nepi_kind $nepi_status $nepi_up $nepi_wrote $nepi_left"
+	nepi_left "$nepi_cwd"
+	nepi_tell "$nepi_control/ends" "end $1 $nepi_kind $nepi_status $nepi_up $nepi_wrote $nepi_left"
 }
 
 nepi_left() { # FOLDER: sets nepi_left: whether there are "files" in it or it is "empty"
@@ -186,16 +194,12 @@ nepi_wrote() { # sets nepi_wrote: which outputs of the command nepi_c have somet
 	[ ! -s "$nepi_c.err" ] || case $nepi_wrote in out) nepi_wrote=both ;; *) nepi_wrote=err ;; esac
 }
 
-nepi_become() { # CONTROL TAG CWD STDIN ANSWERS: becomes the command
+nepi_become() { # becomes the command
 	read -r nepi_line </proc/self/stat
 	nepi_uptime
 	nepi_pid=${nepi_line%% *}
-	set -- "$@" ${nepi_line##*) }
-	shift 24 # its 20th field, of which five are before
-	nepi_words="$nepi_tag $nepi_up $nepi_pid $1"
-	nepi_setsid
-	nepi_text=$NEPI_START
-	unset NEPI_START
+	set -- ${nepi_line##*) }
+	nepi_words="$nepi_tag $nepi_up $nepi_pid ${20}"
 	export NEPI_COMMAND="$nepi_tag"
 	[ -d "$nepi_cwd" ] || mkdir -p -- "$nepi_cwd" || nepi_refuse 'its folder cannot be made'
 	cd -- "$nepi_cwd" || nepi_refuse 'its folder cannot be entered'
@@ -518,13 +522,3 @@ nepi_scan() { # PROTOCOL STATE FILE: looks for sockets in that state; the kernel
 		esac
 	done <"/proc/net/$3"
 }
-
-# -- standing by a command: `sh host.sh CONTROL TAG CWD STDIN ANSWERS`
-
-case ${0##*/} in
-host.sh)
-	nepi_tag=$2 nepi_cwd=$3 nepi_answers=$5
-	nepi_stand_by "$@"
-	exit
-	;;
-esac

@@ -109,6 +109,22 @@ def script(control: str | PathLike[str], lines: Iterable[str]) -> bytes:
     return _braced([f". {path(f'{control}/host.sh')} || exit 97", *lines])
 
 
+def batch(control: str | PathLike[str], detaching: str, calls: Sequence[str], litter: Sequence[str] = ()) -> bytes:
+    """Return a program for `SHELL` that has calls of `nepi_start` done side by side, detached, and prints their answers.
+
+    Args:
+        control: the folder with the run's bookkeeping.
+        detaching: what `nepi_setup` has found.
+        calls: of `nepi_start`.
+        litter: files that are to be removed.
+    """
+    inner = _braced([f". {path(f'{control}/host.sh')} || exit 97", call("nepi_batch", control), " |\n".join(calls)]).decode(
+        "utf-8", "surrogateescape"
+    )
+    begin = call("nepi_begin", control, detaching) + " || exit"
+    return script(control, [begin, f"printf %s {quote(inner)} | nepi_detach", call("nepi_answered", len(calls), *litter)])
+
+
 def script_with(library: str, lines: Iterable[str]) -> bytes:
     """Return a program for `SHELL` that brings the functions of host.sh along."""
     return _braced([library, *lines])
