@@ -235,6 +235,17 @@ def test_a_command_that_takes_too_long_is_ended_there(tmp_path: Path) -> None:
     assert run(scenario()) == []
 
 
+def test_a_command_that_is_given_up_before_it_has_started_is_ended_too(tmp_path: Path) -> None:
+    async def scenario() -> None:
+        async with host_in(tmp_path) as host:
+            for deadline_s in (0.0, 0.001, 0.01, 0.05):
+                with pytest.raises(DeadlineError):
+                    await host.run(["sleep", "300"], deadline_s=deadline_s)
+            assert (await host.run(["echo", "fine"])).stdout == b"fine\n"
+
+    run(scenario())
+
+
 @pytest.mark.parametrize("shell", SHELLS)
 def test_what_listens_is_noticed_on_both_protocols(tmp_path: Path, shell: str) -> None:
     async def scenario() -> None:

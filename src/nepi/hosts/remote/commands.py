@@ -231,14 +231,16 @@ class Commands:
 
     async def stop(self, process: RemoteProcess, grace_s: float) -> Exit:
         """End a command's whole tree."""
-        await self._stops.add((process, grace_s))
-        try:
-            async with asyncio.timeout(LAST_WORD_S):
+        while True:
+            await self._stops.add((process, grace_s))
+            try:
+                async with asyncio.timeout(LAST_WORD_S):
+                    return await process.wait()
+            except TimeoutError:  # its end was not told: what stood by it was killed, there is much to bring, or it starts just now
+                for words in await self._ends([process.tag]):
+                    self.take(words)
+            if process.exit is not None or process.tag in self._ending:
                 return await process.wait()
-        except TimeoutError:  # its end was not told: what stood by it was killed, or there is much to bring
-            for words in await self._ends([process.tag]):
-                self.take(words)
-        return await process.wait()
 
     async def _do_stops(self, batch: list[tuple[RemoteProcess, float]]) -> list[None | Exception]:
         groups: dict[tuple[int, bool], list[str]] = {}

@@ -85,8 +85,8 @@ class Watcher:
         while True:
             try:
                 began = await self._watch()
-            except ResourceError as error:
-                self.trouble, began = str(error), False
+            except Exception as error:  # whatever it is, it is tried again; without this task, no end would be told any more
+                self.trouble, began = _words(error), False
             else:
                 tries = 0 if began else tries + 1
                 self.trouble = "" if began else f"the host answers, but what watches it there ends: is {self._control} still there?"
@@ -122,8 +122,11 @@ class Watcher:
     async def _begin(self, boot_id: str) -> None:
         try:
             await self._on_ready(boot_id)
-        except ResourceError as error:  # the connection is lost again
-            self.trouble = str(error)
+        except Exception as error:  # as a rule the connection is lost again; nobody awaits this task
+            self.trouble = _words(error)
+            if self._stream is not None:
+                with contextlib.suppress(ResourceError):
+                    await self._stream.close()  # and begin anew
             return
         self._say_ports()
         for number in list(self._following):
@@ -215,3 +218,7 @@ class Watcher:
         """End `follow`."""
         if self._following.pop(number, None) is not None:
             self._say(f"unfollow {number}")
+
+
+def _words(error: Exception) -> str:
+    return str(error) if isinstance(error, ResourceError) else f"{type(error).__name__}: {error}"
