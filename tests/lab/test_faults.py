@@ -73,7 +73,7 @@ def test_an_ssh_server_can_be_replaced_without_its_connections(lab: Lab) -> None
 def test_a_host_that_was_cut_off_answers_again_once_it_is_healed(lab: Lab) -> None:
     lab.cut("h1")
     assert "timed out" in ssh(lab, "h1", "true", *FAST).stderr
-    assert lab.run("h1", ["cat", "/sys/class/net/eth0/carrier"]).stdout == "1\n"
+    assert lab.run("h1", ["sh", "-c", "pwd; cat /sys/class/net/eth0/carrier"]).stdout == "/\n1\n"
     assert ssh(lab, "h2", "true").returncode == 0
     lab.heal("h1")
     assert said(lab, "h1", "hostname") == "h1\n"

@@ -44,7 +44,7 @@ class Faults:
         record = self._here
         holder = self._holder
         for host in started:
-            argv = ["nsenter", f"--mount=/proc/{holder.pid}/ns/mnt", "--wd=/", "unshare", "--mount", "--propagation", "private"]
+            argv = ["nsenter", f"--mount=/proc/{holder.pid}/ns/mnt", "unshare", "--mount", "--propagation", "private"]
             argv += ["--uts", "--ipc", "--net", "--pid", "--fork", "--kill-child"]
             self._start(host.name, [*argv, "sh", INIT, host.name, str(record.folder)])
         self._go([host.name for host in started])

@@ -138,5 +138,5 @@ def inside(supervisor: ProcessIdentity, argv: Sequence[str], *, text: str = "", 
     init = init_of(supervisor)
     if init is None:
         raise ResourceError("the host is down", backend=BACKEND)
-    into = ["nsenter", f"--target={init}", "--mount", "--uts", "--net", "--pid", "--ipc", "--root", "--wd=/"]
+    into = ["nsenter", f"--target={init}", "--mount", "--uts", "--net", "--pid", "--ipc", "--root"]
     return command([*into, "--", *argv], text=text, check=check)
