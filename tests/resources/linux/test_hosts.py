@@ -8,7 +8,10 @@ from typing import Any
 import pytest
 
 from nepi import ExperimentController, ExperimentError, TraceAttr, trace_matches
+from nepi.apps.catalogue import of_backend
+from nepi.apps.command_application import CommandApplication
 from nepi.execution.ledger_kinds import collect
+from nepi.execution.resource import ResourceManager
 from nepi.lab import Lab
 from tests.resources.linux.conftest import SOON, MakeController, add_host, on
 
@@ -200,3 +203,29 @@ def test_files_may_stay_on_the_host(lab: Lab, controller: MakeController) -> Non
     ec.add("Application", add_host(ec, lab, "h2", keepFiles=True, home="kept"), command="echo here > result", name="app")
     ec.run(deadline=SOON)
     assert on(lab, "h2", "cat /root/kept/.nepi/nepi-exp/linux-test/run-0-*/node-h2/app-app/run/result; rm -r /root/kept") == "here\n"
+
+
+class Hello(CommandApplication):
+    """Says hello, by a tool that a host may lack."""
+
+    tools = ("nepi-lab-hello",)
+
+    def argv(self) -> list[str]:
+        return ["nepi-lab-hello"]
+
+
+def test_a_tool_that_is_missing_is_installed(lab: Lab, controller: MakeController) -> None:
+    of_backend("linuxtest", __name__, on_host_type(), [Hello])
+    lab.run("h2", ["dpkg", "--purge", "nepi-lab-hello"], check=False)
+    ec = controller()
+    app = ec.add("linuxtest::Hello", add_host(ec, lab, "h2"))
+    ec.run(deadline=SOON)
+    assert app.trace()
+    assert "nepi-lab-hello" in app.trace("deploy_stdout")
+
+
+def on_host_type() -> type[ResourceManager]:
+    """What the backend's applications have of their own, as a backend's author gives it to `of_backend`."""
+    from nepi.resources.linux import applications
+
+    return applications._OnHost
