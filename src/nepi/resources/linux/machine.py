@@ -9,9 +9,12 @@ from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 
 from nepi.errors import ResourceError
+from nepi.hosts.port import Completed
 from nepi.hosts.remote.remote_host import RemoteHost
-from nepi.hosts.remote.transport import Files
 from nepi.resources.linux.packages import Distribution
+
+Ask = Callable[[Sequence[str]], Awaitable[Completed]]
+"""Runs a short command in one round trip, perhaps twice."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,14 +43,14 @@ class Machine:
         installed: packages that are known to be there.
     """
 
-    def __init__(self, name: str, host: RemoteHost, files: Files, store: PurePosixPath, facts: MachineFacts) -> None:
+    def __init__(self, name: str, host: RemoteHost, ask: Ask, store: PurePosixPath, facts: MachineFacts) -> None:
         self.name = name
         self.facts = facts
         self.store = store
         self.installing = asyncio.Lock()
         self.installed: set[str] = set()
         self._host = host
-        self._files = files
+        self._ask = ask
         self._programs: set[str] = set()
         self._once: dict[Hashable, asyncio.Task[None]] = {}
 
@@ -57,7 +60,7 @@ class Machine:
         if not wanted:
             return []
         gone = await self._host.look_for([tool for tool in wanted if "/" not in tool])
-        gone += [tool for tool in wanted if "/" in tool and (await self._host.run(["test", "-x", tool])).exit.status != 0]
+        gone += [tool for tool in wanted if "/" in tool and (await self._ask(["test", "-x", tool])).exit.status != 0]
         self._programs.update(tool for tool in wanted if tool not in gone)
         return gone
 
@@ -86,7 +89,7 @@ class Machine:
         await self.once((digest, str(target), mode), lambda: self._bring_file(source, digest, target, mode | may_execute))
 
     async def _put(self, source: Path, target: PurePosixPath) -> None:
-        await self._files.put(source, target)
+        await self._host.transport.files.put(source, target)
 
     async def _bring_file(self, source: Path, digest: str, target: Path, mode: int) -> None:
         kept = self.store / digest[:2] / digest
@@ -94,7 +97,7 @@ class Machine:
         await self._do(["install", "-D", "-m", f"{mode & 0o777:o}", "--", str(kept), str(target)], f"write {target}")
 
     async def _do(self, argv: Sequence[str], what: str) -> None:
-        done = await self._host.run(argv)
+        done = await self._ask(argv)
         if done.exit.status != 0:
             raise ResourceError(f"{self.name}: cannot {what}: {done.stderr.decode(errors='replace').strip()}")
 

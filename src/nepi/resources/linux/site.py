@@ -5,12 +5,14 @@ from __future__ import annotations
 import asyncio
 import shlex
 import weakref
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING, Any, Self
 
 from nepi.errors import ResourceError
 from nepi.hosts.batching import Batcher
+from nepi.hosts.port import Completed
+from nepi.hosts.remote.quoting import call
 from nepi.hosts.remote.session import RemoteSession
 from nepi.model.states import ENDED
 from nepi.resources.linux.layout import Layout, home_of
@@ -24,6 +26,7 @@ if TYPE_CHECKING:
     from nepi.hosts.remote.transport import Transport
 
 FOLDERS_AT_ONCE = 200
+ASK_DEADLINE_S = 120.0
 _END = """for control in "$1"/*/*/.control; do
 [ "$control" != "$2" ] && [ -d "$control/commands" ] || continue
 ( . "$2/host.sh"; cd "$control/commands" && set -- && for file in *.pid; do [ -e "$file" ] && set -- "$@" "${file%.pid}"; done
@@ -55,7 +58,7 @@ class Site:
         self._admin = session.host(name, scratch=Path(layout.exp), owner=0)
         facts = session.facts
         known = MachineFacts(facts.user, facts.uid == 0, distribution(facts.os_release))
-        self.machine = Machine(name, self._admin, session.transport.files, layout.store, known)
+        self.machine = Machine(name, self._admin, self.ask, layout.store, known)
         session.lost.add_done_callback(self._lost)
 
     @classmethod
@@ -134,8 +137,12 @@ class Site:
         folder = self.layout.experiment.parent
         return [folder / name for name in await self.transport.files.list(folder)]
 
+    async def ask(self, argv: Sequence[str]) -> Completed:
+        """Run a short command in one round trip; perhaps twice, when the connection is lost meanwhile, which must be as good as once."""
+        return await self.transport.run(call("exec", *argv), deadline_s=ASK_DEADLINE_S, once=False)
+
     async def _do(self, argv: list[str], what: str) -> None:
-        done = await self._admin.run(argv)
+        done = await self.ask(argv)
         if done.exit.status != 0:
             words = done.stderr.decode(errors="replace").strip()
             raise ResourceError(f"{self._name}: cannot {what} ({shlex.join(argv[:3])} ...): {words}")
@@ -148,7 +155,7 @@ class Site:
             await self._admin.gather(folder, target)
 
     async def _have_files(self, folders: list[PurePosixPath]) -> list[bool | Exception]:
-        done = await self._admin.run(["/bin/sh", "-c", _HAVE_FILES, "sh", *map(str, folders)])
+        done = await self.ask(["/bin/sh", "-c", _HAVE_FILES, "sh", *map(str, folders)])
         answers = done.stdout.split()
         if done.exit.status != 0 or len(answers) != len(folders):
             words = done.stderr.decode(errors="replace").strip()
@@ -166,7 +173,7 @@ class Site:
     async def leave(self, member: ResourceManager) -> None:
         """Take away what is a node's there."""
         if self._members.pop(member.guid, None) is not None and not self.session.keeps_folder and not self.session.lost.done():
-            await self.transport.files.remove(self.layout.node(member.name))
+            await self._do(["rm", "-rf", "--", str(self.layout.node(member.name))], "remove a node's folder")
 
     def _epitaph(self) -> str:
         return f"{self._name} is lost: {self.session.lost.result()}"
