@@ -13,9 +13,9 @@ from .loop import Loop
 
 Message = dict[str, Any]
 
-MOST_BYTES = 1 << 18
+MOST_BYTES = 1 << 20
 """Of one file in one answer: a controller that reads much asks again, and others have their turn."""
-ANSWER_BYTES = 1 << 20
+ANSWER_BYTES = 1 << 22
 GATHER_S = 0.02
 """Changes within this time are told together."""
 IN_MODIFY, IN_NONBLOCK, IN_CLOEXEC = 0x2, 0o4000, 0o2000000

@@ -34,6 +34,7 @@ class RemoteConnection:
         lost: done, with the reason, once there is no agent any more, or no way to it.
         on_back: called when the connection was lost and is there again: events may have been missed.
         connections: how often it was made.
+        unreachable: there was no way to the machine in the end: nobody knows whether the agent is there.
     """
 
     def __init__(
@@ -60,7 +61,9 @@ class RemoteConnection:
         self._something = asyncio.Event()
         self._stream: Stream | None = None
         self._reason = ""
-        self._hurried = False
+        self._hurry: asyncio.TimerHandle | None = None
+        self._is_here = False
+        self.unreachable = False
         self._away_since = asyncio.get_running_loop().time()
         self._keeper = asyncio.get_running_loop().create_task(self._keep())
 
@@ -93,14 +96,25 @@ class RemoteConnection:
 
     def hurry(self) -> None:
         """Everything there is being given back: do not wait long for a connection that is away."""
-        if not self._hurried:
-            self._hurried = True
-            self._give_up_s, self._away_since = HURRY_S, asyncio.get_running_loop().time()
+        if self._hurry is None:
+            self._hurry = asyncio.get_running_loop().call_later(HURRY_S, self._give_up_if_away)
+
+    def _give_up_if_away(self) -> None:
+        if not self._is_here and not self.lost.done():
+            self.unreachable = True
+            self._give_up()
+        self._give_up_s = HURRY_S  # from now on, if it goes later
+
+    def _give_up(self) -> None:
+        if not self.lost.done():
+            self._end(f"it could not be reached for {self._give_up_s:g} s ({self._reason or 'the connection was lost'})")
 
     def close(self, reason: str = "closed") -> None:
         """End the connection; what is pending fails."""
         self._end(reason)
         self._keeper.cancel()
+        if self._hurry is not None:
+            self._hurry.cancel()
 
     async def closed(self) -> None:
         """Wait until nothing of it is left."""
@@ -121,7 +135,7 @@ class RemoteConnection:
                 if self.connections > before:
                     pause, self._away_since = FIRST_PAUSE_S, now
                 elif now - self._away_since > self._give_up_s:
-                    self._end(f"it could not be reached for {self._give_up_s:g} s ({self._reason})")
+                    self._give_up()
                 if not self.lost.done():
                     await asyncio.sleep(pause)
                     pause = min(pause * 2, LONGEST_PAUSE_S)
@@ -147,6 +161,7 @@ class RemoteConnection:
                 elif rest == b"here":
                     sender = asyncio.get_running_loop().create_task(self._send(stream))
         finally:
+            self._is_here = False
             if sender is not None:
                 sender.cancel()
                 await asyncio.wait({sender})
@@ -162,6 +177,7 @@ class RemoteConnection:
         """Say who we are, send again what was not answered, then what comes."""
         self._unsent = [message for message, _ in self._pending.values()]
         self.connections += 1
+        self._is_here = True
         if self.connections > 1:
             asyncio.get_running_loop().call_soon(self.on_back)
         with contextlib.suppress(ConnectError):  # then the reading ends, too

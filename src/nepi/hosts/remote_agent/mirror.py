@@ -14,7 +14,6 @@ from pathlib import Path
 from nepi.errors import ConnectError, ResourceError
 from nepi.hosts.agent_client import Requests
 
-PIECE_BYTES = 1 << 18
 FILES_AT_ONCE = 200
 
 
@@ -43,6 +42,7 @@ class Mirror:
     def __init__(self, connection: Requests) -> None:
         self._connection = connection
         self._files: dict[str, _File] = {}
+        self._followed: set[str] = set()
         self._grown: dict[str, None] = {}
         self._fetching: asyncio.Task[None] | None = None
         self._turn = asyncio.Lock()
@@ -54,18 +54,19 @@ class Mirror:
             files: where each is here and there.
             known: an earlier controller has fetched what is here.
         """
+        asked = list(files)
         new = [
-            _File(here, there, here.stat().st_size if known and here.exists() else 0) for here, there in files if there not in self._files
+            _File(here, there, here.stat().st_size if known and here.exists() else 0) for here, there in asked if there not in self._files
         ]
         for one in new:
             self._files[one.there] = one
             one.here.parent.mkdir(parents=True, exist_ok=True)
             one.here.touch()
-        if new:
-            asked = self._connection.request("follow", paths=[one.there for one in new])
-            asked.add_done_callback(lambda done: done.cancelled() or done.exception())
-            if known:
-                self.grown(one.there for one in new)
+        fresh = [there for _, there in asked if there not in self._followed]
+        if fresh:
+            self._followed.update(fresh)
+            request = self._connection.request("follow", paths=fresh)
+            request.add_done_callback(lambda done: done.cancelled() or done.exception())
 
     def knows(self, there: str) -> bool:
         """Whether a file is followed, or was."""
@@ -79,7 +80,7 @@ class Mirror:
 
     def back(self) -> None:
         """The connection was away: any file may have grown."""
-        self.grown(list(self._files))
+        self.grown(list(self._followed))
 
     async def _fetch_grown(self) -> None:
         while self._grown:
@@ -115,10 +116,18 @@ class Mirror:
             one.fetched += len(piece)
         return size is not None and size > one.fetched
 
-    def leave(self, paths: Sequence[str]) -> None:
-        """Follow files no more; they stay known, because a later command may append to them."""
-        asked = self._connection.request("leave", paths=list(paths), remove=[])
-        asked.add_done_callback(lambda done: done.cancelled() or done.exception())
+    def leave(self, paths: Sequence[str], *, remove: Sequence[str] = ()) -> None:
+        """Follow files no more; they stay known, because a later command may append to them.
+
+        Args:
+            paths: there.
+            remove: those of them that are needed no more, neither there nor by anybody who comes later.
+        """
+        self._followed.difference_update(paths)
+        for path in remove:
+            self._files.pop(path, None)
+        request = self._connection.request("leave", paths=list(paths), remove=list(remove))
+        request.add_done_callback(lambda done: done.cancelled() or done.exception())
 
     def close(self) -> None:
         """Fetch nothing any more."""

@@ -201,7 +201,12 @@ class RemoteNamespaceSession(NamespaceSession):
             with contextlib.suppress(TimeoutError):
                 async with asyncio.timeout(END_DEADLINE_S):
                     await self._gone.wait()
+        assert isinstance(self.connection, RemoteConnection)
+        away = self.connection.unreachable
         await self._let_go("ended")
+        if away:
+            what = f"the namespace agent on {self._machine_name} may be there still: {self.connection.lost.result()}; `nepi gc` tries again"
+            raise ConnectError(what, backend="netns")
         if not await end_there(self.transport, self._identity):
             raise DeadlineError(f"the namespace agent on {self._machine_name} cannot be killed", backend="netns")
         self._rows.forget_all()
@@ -314,7 +319,8 @@ class RemoteNamespaceSession(NamespaceSession):
         paths = [path for exit_ in exits for path in self._written.get(exit_["tag"], ())]
         with contextlib.suppress(ConnectError, ResourceError):  # then what has arrived has to do
             await self._mirror.fetch(paths)
-            self._mirror.leave(paths)
+            passing = self._paths.there(f"{self.run_dir}/runs/")
+            self._mirror.leave(paths, remove=[path for path in paths if path.startswith(passing)])
         for exit_ in exits:
             process = self._processes.get(exit_["tag"])
             if process is not None:

@@ -43,8 +43,8 @@ def ec(controller: MakeController) -> ExperimentController:
     return controller()
 
 
-def add_machines(ec: ExperimentController, lab: Lab, count: int = 3) -> list[Handle]:
-    ssh: dict[str, Any] = {"username": "root", "sshConfig": str(lab.ssh_config), "installTools": False}
+def add_machines(ec: ExperimentController, lab: Lab, count: int = 3, **more: Any) -> list[Handle]:
+    ssh: dict[str, Any] = {"username": "root", "sshConfig": str(lab.ssh_config), "installTools": False, **more}
     return [ec.add("linux::Node", name=host.name, hostname=host.name, **ssh) for host in lab.hosts[:count]]
 
 
