@@ -47,6 +47,9 @@ def enter(run: str, node: str, argv: list[str]) -> NoReturn:
     found = find_run(run)
     if found.state not in (RunState.RUNNING, RunState.KEPT, RunState.DEAD, RunState.LEFT_BEHIND, RunState.CONTROLLER_FAILED):
         raise UsageError(f"run {found.name} is {found.state}: its nodes are gone")
+    elsewhere = sorted(one.name for one in (found.path / "hosts").glob("*"))
+    if elsewhere and not (found.path / "agent.sock").exists():
+        raise UsageError(f"the nodes of run {found.name} are on {', '.join(elsewhere)}: only nodes on this machine can be entered so")
     if not (found.path / "agent.sock").exists():
         raise UsageError(f"run {found.name} has no namespaces: only nodes of the netns backend can be entered")
     command = enter_argv(found.path, node, argv)

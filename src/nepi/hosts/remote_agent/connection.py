@@ -100,10 +100,10 @@ class RemoteConnection:
             self._hurry = asyncio.get_running_loop().call_later(HURRY_S, self._give_up_if_away)
 
     def _give_up_if_away(self) -> None:
+        self._give_up_s = HURRY_S  # also if it goes later
         if not self._is_here and not self.lost.done():
             self.unreachable = True
             self._give_up()
-        self._give_up_s = HURRY_S  # from now on, if it goes later
 
     def _give_up(self) -> None:
         if not self.lost.done():
