@@ -62,7 +62,7 @@ def test_a_ring_of_six_nodes_over_three_hosts(ec: ExperimentController, lab: Lab
     assert all_pairs(ec, net.nodes) == []
     result = ec.wait_finished(client, SOON)
     assert result, result.reason
-    assert client.result.throughput_bps > 10e6
+    assert client.result.throughput_bps > 1e6
     assert {sh(ec, node, "hostname").strip() for node in net.nodes} == {"h1", "h2", "h3"}
 
 
@@ -81,7 +81,7 @@ def test_a_link_between_hosts_has_the_rate_and_the_delay_that_were_asked(ec: Exp
     assert [link.in_force for link in links] == ["kernel", _delaying()]
     result = ec.wait_finished(client, SOON)
     assert result, result.reason
-    assert 6e6 < client.result.throughput_bps < 8e6
+    assert 4e6 < client.result.throughput_bps < 8e6
     far.set(delay="1ms", delayBack="1ms")
     assert min(float(rtt) for rtt in re.findall(r"time=([\d.]+)", sh(ec, "c", "ping -n -c5 -i0.1 b"))) < 10
 
