@@ -98,8 +98,13 @@ class Link(Impairments, rtype="hybrid::Link"):
         await self._make_tap(simulation, real)
         await simulation.furnish(simulated, self._devices[0])
         await self._furnish(namespaces, real)
-        await simulation.session.go()
         self.set_ready()
+
+    async def start(self) -> None:
+        """Let time go on in the simulation: all that is deployed together is there."""
+        if self._simulation is not None:
+            await self._simulation.session.go()
+        self.set_started()
 
     async def _make_cable(self, simulation: SimulationRun, end: InterfacePlan) -> None:
         """Make the cable from the simulated end to a bridge of two ports, of which the tap will be the other one."""

@@ -12,15 +12,18 @@ from __future__ import annotations
 import importlib
 import json
 import os
+import select
+import socket
 import sys
 import time
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 HEADERS = ("building.h", "media.h", "measuring.h")
 FIRST_SLICE_NS = 1_000_000_000
 PULSE_NS = 2_000_000
-CLEAR = 8
+HARD_LIMIT_NS = 100_000_000
 
 
 class Child:
@@ -37,6 +40,7 @@ class Child:
         self._data = b""
         self._slice_ns = FIRST_SLICE_NS
         self._in_real_time = False
+        self._serving: Callable[[], None] | None = None
         ns = importlib.import_module("ns").ns
 
         self.ns = ns
@@ -67,26 +71,28 @@ class Child:
     def serve(self) -> None:
         """Answer until nobody asks any more."""
         self.say(ready=True)
-        while (request := self._next()) is not None:
-            try:
-                self.say(id=request["id"], result=getattr(self, "op_" + request["op"])(**request.get("args", {})))
-            except Exception as error:
-                self.say(id=request["id"], error=f"{type(error).__name__}: {error}")
+        while (request := self.hear()) is not None:
+            self._answer(request)
+            if self._in_real_time and b"\n" not in self._data:  # what has been read already would not wake the pulse
+                self.ns.Simulator.Run()  # does not come back: requests are answered in an event, by `_pulse`
+                return
 
-    def _next(self) -> dict[str, Any] | None:
-        """Return the next request; in real time, let the simulation run until there is one."""
-        while self._in_real_time and b"\n" not in self._data:
-            self.ns.Simulator.Run()  # until something was told, or asked
-            rows = self.rows()
-            if rows:
-                self.say(rows=rows, now=self.now(), lag=int(self.nepi.Pulse.lag))
-            if self._readable():
-                break
-        return self.hear()
+    def _answer(self, request: dict[str, Any]) -> None:
+        try:
+            self.say(id=request["id"], result=getattr(self, "op_" + request["op"])(**request.get("args", {})))
+        except Exception as error:
+            self.say(id=request["id"], error=f"{type(error).__name__}: {error}")
+
+    def _pulse(self) -> None:
+        """Answer what was asked, and tell what programs told, in real time."""
+        while b"\n" in self._data or self._readable():
+            request = self.hear()
+            if request is None:
+                os._exit(0)
+            self._answer(request)
+        self.say(rows=self.rows(), now=self.now(), lag=int(self.nepi.Pulse.lag))
 
     def _readable(self) -> bool:
-        import select
-
         return bool(select.select([self._requests], [], [], 0)[0])
 
     # The simulation.
@@ -111,7 +117,23 @@ class Child:
         ns.RngSeedManager.SetRun(run)
         for name, value in defaults.items():
             ns.Config.SetDefault(name, ns.StringValue(value))
+        self.nepi.g_realtime = realtime
+        if realtime:
+            self._warm_up()
         return {"now": self.now()}
+
+    def _warm_up(self) -> None:
+        """Use everything that starts and ends programs once, so that it is compiled."""
+        nepi = self.nepi
+        first, second = nepi.AddNode(True, ""), nepi.AddNode(True, "")
+        nepi.StartPing(-1, first, "10.0.0.1", 1, 1, 56, 1, 0, 0, 0)
+        nepi.PrepareFlow(-2, first, 1, 1, 1)
+        nepi.AddStream(-2, first, second, "10.0.0.1", 1, "", False, 0, 1, 0, False)
+        nepi.StartFlow(-2)
+        for program in (-1, -2):
+            nepi.Interrupt(program)
+        self.rows()
+        nepi.EndWarmUp()
 
     def op_call(self, *, calls: list[list[Any]]) -> list[Any]:
         """Call functions of the headers, in order; one that fails ends the request."""
@@ -149,14 +171,13 @@ class Child:
 
     def op_run(self) -> dict[str, Any]:
         """Let simulated time follow the real one from now on."""
-        self.nepi.Pulse.Begin(self._requests, PULSE_NS)
+        self._serving = self._pulse  # C++ does not keep it alive
+        self.nepi.Pulse.Begin(self._requests, PULSE_NS, HARD_LIMIT_NS, self._serving)
         self._in_real_time = True
         return {"now": self.now()}
 
     def op_take_descriptor(self, *, channel: int) -> int:
         """Take a descriptor that is being passed on a socket; return its number here."""
-        import socket
-
         with socket.socket(fileno=os.dup(channel)) as passing:
             _, descriptors, _, _ = socket.recv_fds(passing, 1, 1)
         return descriptors[0]

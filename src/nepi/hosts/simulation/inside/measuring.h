@@ -3,6 +3,7 @@
 
 #include <algorithm>
 #include <cerrno>
+#include <functional>
 #include <map>
 #include <poll.h>
 #include <string>
@@ -29,6 +30,7 @@ struct Row
 
 inline std::vector<Row> g_rows;
 inline bool g_ended{false};
+inline bool g_realtime{false};
 inline EventId g_end;
 
 inline void
@@ -43,7 +45,10 @@ TellEnd(int program, int status, std::string text = "")
 {
     Tell(program, 0, status, 0, 0, 0, text);
     g_ended = true;
-    Simulator::Stop();
+    if (!g_realtime)
+    {
+        Simulator::Stop();
+    }
 }
 
 /** Let time go on by so much, unless a program ends before. */
@@ -633,16 +638,20 @@ class Flow : public SimpleRefCount<Flow>
     bool m_began{false}, m_over{false};
 };
 
-/** In real time: looks whether somebody has asked for something, and how far the simulation lags behind. */
+/**
+ * In real time: looks whether somebody has asked for something, or a program has told something, and how far the simulation lags behind.
+ * What is asked is done within the event: a real-time simulator that was stopped and runs on has lost its notion of the real time.
+ */
 class Pulse
 {
   public:
-    static void Begin(int fd, int64_t every)
+    static void Begin(int fd, int64_t every, int64_t limit, std::function<void()> serve)
     {
         s_fd = fd;
         s_every = NanoSeconds(every);
-        s_next.Cancel();
-        s_next = Simulator::Schedule(s_every, &Pulse::Look);
+        s_limit = limit;
+        s_serve = serve;
+        Simulator::Schedule(s_every, &Pulse::Look);
     }
 
     static void Look()
@@ -653,11 +662,13 @@ class Pulse
             lag = std::max(lag, (real->RealtimeNow() - Simulator::Now()).GetNanoSeconds());
         }
         struct pollfd waiting = {s_fd, POLLIN, 0};
-        s_next = Simulator::Schedule(s_every, &Pulse::Look);
-        if (poll(&waiting, 1, 0) != 0 || !g_rows.empty())
+        bool late = lag > s_limit && !s_told;
+        s_told = s_told || late;
+        if (poll(&waiting, 1, 0) != 0 || !g_rows.empty() || late)
         {
-            Simulator::Stop();
+            s_serve();
         }
+        Simulator::Schedule(s_every, &Pulse::Look);
     }
 
     inline static int64_t lag{0};
@@ -665,7 +676,9 @@ class Pulse
   private:
     inline static int s_fd{0};
     inline static Time s_every;
-    inline static EventId s_next;
+    inline static int64_t s_limit{0};
+    inline static bool s_told{false};
+    inline static std::function<void()> s_serve;
 };
 
 inline std::map<int, Ptr<Ping>> g_pings;
@@ -708,6 +721,15 @@ Interrupt(int program)
     {
         g_flows[program]->Interrupt();
     }
+}
+
+/** Let everything that starts programs be compiled now, while no time passes: later it would hold up the real time. */
+inline void
+EndWarmUp()
+{
+    g_rows.clear(); // the programs themselves stay: they have events yet, which find that they are over
+    g_ended = false;
+    g_nodes.clear();
 }
 
 } // namespace nepi
