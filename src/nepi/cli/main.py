@@ -10,7 +10,7 @@ import typer
 from typer.core import TyperGroup
 
 import nepi
-from nepi.cli import attach, collecting, doctor, enter, files, give_back, lab, logs, plan, plot, ps, run, runs, trace, types, why
+from nepi.cli import attach, collecting, compare, doctor, enter, files, give_back, lab, logs, plan, plot, ps, run, runs, trace, types, why
 from nepi.cli.console import complain, say, status_of
 
 
@@ -62,6 +62,7 @@ def options(
 
 app.command()(run.run)
 app.command()(attach.attach)
+app.command()(compare.compare)
 app.command()(plan.plan)
 app.add_typer(plot.app, name="plot")
 app.command()(files.init)

@@ -1,0 +1,52 @@
+from math import inf
+
+import pytest
+
+from nepi.results.comparison import Compared, Estimate, compare, estimate, t_quantile
+
+
+def test_a_mean_has_the_interval_of_student() -> None:
+    found = estimate([9.0, 10.0, 11.0], 0.95)
+    # t(0.975, 2) = 4.303, and the standard error is 1 / sqrt(3).
+    assert (found.mean, found.half_width, found.values) == (10.0, pytest.approx(2.484, abs=0.001), (9.0, 10.0, 11.0))
+
+
+def test_one_repetition_has_no_interval_and_decides_nothing() -> None:
+    (row,) = compare({"a throughput_bps": [10.0]}, {"a throughput_bps": [10.0]})
+    assert (row.verdict, row.low, row.first.half_width) == ("undecided", None, None)
+
+
+def test_means_agree_when_the_whole_interval_is_within_the_tolerance() -> None:
+    (row,) = compare({"x": [100.0, 101.0, 99.0]}, {"x": [101.0, 102.0, 100.0]}, tolerance=0.05)
+    assert row.verdict == "agree"
+    assert (row.difference, row.tolerance) == (1.0, 5.0)
+
+
+def test_means_differ_when_the_whole_interval_is_outside() -> None:
+    (row,) = compare({"x": [100.0, 101.0, 99.0]}, {"x": [121.0, 122.0, 120.0]}, tolerance=0.05)
+    assert row.verdict == "differ"
+
+
+def test_much_noise_decides_nothing() -> None:
+    (row,) = compare({"x": [50.0, 150.0]}, {"x": [60.0, 140.0]}, tolerance=0.05)
+    assert row.verdict == "undecided"
+
+
+def test_repetitions_without_variance_agree_when_they_are_equal() -> None:
+    (row,) = compare({"x": [3.0, 3.0]}, {"x": [3.0, 3.0]}, tolerance=0.0)
+    assert (row.verdict, row.low, row.high) == ("agree", 0.0, 0.0)
+
+
+def test_loss_has_an_absolute_tolerance_because_its_mean_may_be_0() -> None:
+    (row,) = compare({"p loss": [0.0, 0.0]}, {"p loss": [0.01, 0.01]}, tolerance=0.02)
+    assert (row.verdict, row.tolerance) == ("agree", 0.02)
+
+
+def test_what_only_one_has_measured_is_said_to_be_so() -> None:
+    assert compare({"x": [1.0]}, {}) == [
+        Compared("x", Estimate(1.0, None, (1.0,)), Estimate(None, None, ()), None, None, None, None, "not measured")
+    ]
+
+
+def test_without_end_students_t_is_the_normal_distribution() -> None:
+    assert t_quantile(0.95, inf) == pytest.approx(1.96, abs=0.001)
