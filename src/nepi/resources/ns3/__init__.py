@@ -6,7 +6,7 @@ docs/design/ns3.md and docs/design/ns3-high-level.md have the ideas.
 from nepi.hosts.ns3.start import warm_up
 from nepi.hosts.simulation.host import missing_tools
 from nepi.resources.ns3.facts import probe
-from nepi.resources.ns3.high import APPLICATIONS, CsmaNetwork, Link, Node, Station, Switch, WifiNetwork
+from nepi.resources.ns3.high import APPLICATIONS, CsmaNetwork, Link, Node, Recording, Station, Switch, WifiNetwork
 from nepi.resources.ns3.route import Route
 from nepi.resources.ns3.simulation import Simulation
 from nepi.resources.ns3.types import every_type, type_named
@@ -16,6 +16,7 @@ __all__ = [
     "CsmaNetwork",
     "Link",
     "Node",
+    "Recording",
     "Route",
     "Simulation",
     "Station",

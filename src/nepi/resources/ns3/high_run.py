@@ -8,13 +8,13 @@ from __future__ import annotations
 
 import asyncio
 import weakref
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self
 
 from nepi.errors import ConnectError
 from nepi.hosts.simulation.session import SimulationSession
-from nepi.model.states import ENDED, ResourceState
+from nepi.model.states import ENDED
 from nepi.units import format_duration
 
 if TYPE_CHECKING:
@@ -27,7 +27,6 @@ BUDGET_S = 0.2
 """Real seconds after which a simulation that runs looks whether somebody has asked for something."""
 HARD_LIMIT_NS = 100_000_000
 """ns-3's own HardLimit: a simulation in real time that lags by more has not measured what it seems to have."""
-FILES = {"flows": "flows.xml", "animation": "animation.xml"}
 
 
 class SimulationRun:
@@ -46,7 +45,6 @@ class SimulationRun:
         self._numbers: dict[int, int] = {}
         self._names: list[str] = []
         self._devices: dict[tuple[int, str], int] = {}
-        self._laid: dict[int, set[tuple[str, str, str]]] = {}
         self._wake = asyncio.Event()
         self._pacing: asyncio.Task[None] | None = None
         self._base_s = ec._running().runner.now
@@ -90,6 +88,11 @@ class SimulationRun:
         self._wake.set()
 
     # What is in it.
+
+    @property
+    def names(self) -> list[str]:
+        """The names of nodes and switches, by their numbers."""
+        return list(self._names)
 
     def number_of(self, guid: int) -> int:
         """Return the simulation's number of a node or switch."""
@@ -221,11 +224,3 @@ class SimulationRun:
             if self in runner.observers:
                 runner.observers.remove(self)
         await self.session.close()
-
-
-def values_of(manager: ResourceManager) -> Mapping[str, Any]:
-    """Return the attributes of a resource by name."""
-    return {name: manager.get(name) for name in manager._attributes}
-
-
-READY = ResourceState.READY
