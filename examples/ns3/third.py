@@ -18,7 +18,13 @@ with ExperimentController("ns3-third", backend="ns3") as ec:
         ec.add("Station", node, air)
     recording = ec.add("Recording", name="recording")
     ec.enable_trace(recording, "animation")
+    # A station needs a moment to find its access point: what it sends before that is lost.
     echo = ec.add("Ping", phones[2], target=wired[3], count=5, interval="500ms", packetSize="1024B")
+    server = ec.add("Iperf3Server", wired[3])
+    upload = ec.add("Iperf3Client", phones[0], target=wired[3], udp=True, rate="1Mbit", duration="2s")
+    upload.start_when(echo.finished & server.started)
     ec.run()
-    print(f"{echo.result.received} answers, the last after {echo.result.replies[-1].rtt_s * 1000:.2f} ms")
-    print(f"{len(recording.result)} flows; NetAnim shows {ec.trace_path(recording.guid, 'animation').name}")
+    print(f"{echo.result.received} of {echo.result.transmitted} answers, the last after {echo.result.replies[-1].rtt_s * 1000:.2f} ms")
+    print(
+        f"{upload.result.loss:.1%} lost; {len(recording.result)} flow recorded; NetAnim shows {ec.trace_path(recording.guid, 'animation')}"
+    )

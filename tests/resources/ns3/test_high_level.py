@@ -12,7 +12,7 @@ from nepi.execution.ledger import Ledger
 from nepi.topologies.elements import TopologyLink, TopologyNode
 from nepi.topologies.topology import Topology
 
-pytestmark = pytest.mark.slow
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(600)]  # two imports of ns-3, of a minute each where many share the machine
 
 
 def two_switched_hosts_and_one_behind_a_router() -> Topology:

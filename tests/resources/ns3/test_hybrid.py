@@ -10,7 +10,7 @@ from nepi import ExperimentController
 from nepi.errors import PlanError
 from nepi.execution.ledger import Ledger
 
-pytestmark = [pytest.mark.netns, pytest.mark.slow]
+pytestmark = [pytest.mark.netns, pytest.mark.slow, pytest.mark.timeout(600)]
 
 
 def resource(ec: ExperimentController, name: str) -> Any:

@@ -84,10 +84,11 @@ def warm_up() -> Callable[[], None]:
     if not _waiting:
         with contextlib.suppress(OSError):  # the run says so when it needs one
             _waiting.append(Started())
-    return _cool_down
+    return cool_down
 
 
-def _cool_down() -> None:
+def cool_down() -> None:
+    """End what was started ahead and nobody has taken."""
     while _waiting:
         _waiting.pop().end()
 

@@ -17,6 +17,7 @@ from typing import Any, Self
 from nepi.errors import ConnectError, ResourceError
 from nepi.execution.ledger import Ledger, Thing
 from nepi.execution.process_identity import ProcessIdentity
+from nepi.hosts.ns3.start import cool_down
 
 INSIDE = Path(__file__).parent / "inside" / "__main__.py"
 LOG = "simulation.log"
@@ -77,6 +78,7 @@ class SimulationChild:
         """
         if trouble := missing_wheel():
             raise ConnectError(trouble, backend="ns3")
+        cool_down()  # a process that was started ahead for simulations of the other kind would import ns-3 beside this one
         home = run_dir / "simulation"  # a folder with nothing in it: ns-3 looks through the one in which it is started
         home.mkdir(parents=True, exist_ok=True)
         (row,) = ledger.intend([Thing("process", {"run_dir": str(run_dir), "what": "ns-3"})])

@@ -1,0 +1,71 @@
+"""The examples of ns-3, each run as a user would. Every one starts a process that imports ns-3 at least once, which takes its time."""
+
+from __future__ import annotations
+
+import os
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+EXAMPLES = Path(__file__).parents[2] / "examples" / "ns3"
+DEADLINE_S = 280
+
+pytestmark = [pytest.mark.netns, pytest.mark.slow, pytest.mark.timeout(600)]
+
+
+def run(name: str, home: Path) -> str:
+    """Run an example in a home of its own; it must end well, and quietly on standard error."""
+    done = subprocess.run(
+        [sys.executable, "-W", "error", str(EXAMPLES / f"{name}.py")],
+        env={**os.environ, "NEPI_HOME": str(home)},
+        capture_output=True,
+        text=True,
+        timeout=DEADLINE_S,
+        check=False,
+    )
+    assert (done.returncode, done.stderr) == (0, "")
+    return done.stdout
+
+
+def test_every_example_has_a_test() -> None:
+    tested = set(re.findall(r'run\("(\w+)"', Path(__file__).read_text()))
+    assert {path.stem for path in EXAMPLES.glob("*.py")} == tested
+
+
+def test_first_and_second_print_what_ns3s_tutorial_measures(tmp_path: Path) -> None:
+    # 1052 bytes at 5 Mbit/s take 1.7 ms, and 2 ms of delay: there and back. The wire and its ARP take the rest.
+    assert run("first", tmp_path) == "1 answer after 7.40 ms\n"
+    assert run("second", tmp_path) == "1 answer after 7.58 ms, ttl 63\n"
+
+
+def test_third_reaches_the_wire_through_wifi(tmp_path: Path) -> None:
+    printed = run("third", tmp_path)
+    match = re.fullmatch(
+        r"4 of 5 answers, the last after (\d+\.\d+) ms\n(\d+\.\d)% lost; (\d+) flow recorded; NetAnim shows (\S+)\n", printed
+    )
+    assert match is not None, printed
+    assert 7.0 < float(match[1]) < 30.0
+    assert Path(match[4]).read_text(encoding="utf-8").startswith("<anim ")
+
+
+def test_rts_and_cts_help_hidden_terminals(tmp_path: Path) -> None:
+    match = re.fullmatch(r"lost without RTS/CTS: (\d+\.\d)%, with: (\d+\.\d)%\n", run("hidden_terminal", tmp_path))
+    assert match is not None
+    assert float(match[1]) > 1.2 * float(match[2])
+
+
+def test_namespaces_talk_through_wifi(tmp_path: Path) -> None:
+    match = re.fullmatch(r"round trip (\d+\.\d) ms, TCP (\d+\.\d) Mbit/s\n", run("namespaces_over_wifi", tmp_path))
+    assert match is not None
+    assert 0 < float(match[2]) < 24.0  # what the air carries at most
+
+
+def test_bbr_and_cubic_share_the_bottleneck_on_both_backends(tmp_path: Path) -> None:
+    lines = run("bbr_cubic", tmp_path).splitlines()
+    for backend, line in zip(("netns", "ns3"), lines, strict=True):
+        match = re.fullmatch(rf"{backend} bbr (\d+\.\d\d) Mbit/s, cubic (\d+\.\d\d) Mbit/s", line)
+        assert match is not None, line
+        assert 8.0 < float(match[1]) + float(match[2]) <= 9.7
