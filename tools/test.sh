@@ -72,11 +72,20 @@ in_tree() { "${here[@]}" -o "cache_dir=$NEPI_TEST_CACHE" "$@"; }
 
 pure() { in_tree -n 2 -m 'not netns and not root and not bench' "$@"; }
 as_root() { in_tree -m '(netns or root) and not bench' "$@"; }
+without_machines() { as_root "${machines[@]/#/--ignore=}"; }
+machines() { as_root "${machines[@]}"; }
 as_user() { in_tree -m 'netns and not root and not bench' "$@"; }
+
+# Tests with a lab of hosts of their own: a part for itself, which takes as long as that of namespaces.
+machines=(tests/lab tests/cli/test_lab.py tests/hosts/devices tests/hosts/remote tests/hosts/remote_agent tests/resources/linux
+    tests/resources/netns/split)
 
 titles=('pure, two at a time')
 parts=(pure)
-if [ "$(id -u)" = 0 ]; then
+if [ "$(id -u)" = 0 ] && [ $# = 0 ]; then
+    titles+=('namespaces, as root' 'hosts over SSH, as root' 'namespaces, as nobody')
+    parts+=(without_machines machines rootless)
+elif [ "$(id -u)" = 0 ]; then
     titles+=('namespaces, as root' 'namespaces, as nobody')
     parts+=(as_root rootless)
 else
@@ -104,7 +113,7 @@ for number in "${!parts[@]}"; do second_try "$number" "${parts[number]}" "$@"; d
 failed=0
 printf '\n== summary\n'
 for number in "${!parts[@]}"; do
-    printf '%-24s %s\n' "${titles[number]}" "$(tail -n 1 "$work/log.$number" | sed 's/^=* *//; s/ *=*$//')"
+    printf '%-25s %s\n' "${titles[number]}" "$(tail -n 1 "$work/log.$number" | sed 's/^=* *//; s/ *=*$//')"
     case $(cat "$work/ended.$number") in
     0) ;;
     again) sed -n 's/^ *"\(.*\)": true,*$/    passed only when tried again: \1/p' "$work/flaky.$number" ;;
