@@ -17,6 +17,7 @@ import pytest
 from nepi.errors import NepiError, ResourceError, UsageError
 from nepi.execution.process_identity import start_ticks
 from nepi.lab import Lab, take_down_in
+from nepi.lab.machine import check_possible
 from tests.lab.ssh import said
 
 pytestmark = [pytest.mark.root, pytest.mark.netns]
@@ -165,6 +166,11 @@ def test_something_that_cannot_be_made_undoes_the_rest(tmp_path: Path) -> None:
         Lab(2, folder=tmp_path, sshd={"no-such-option": "yes"}).up()
     assert list(tmp_path.iterdir()) == []
     await_processes(before)
+
+
+def test_a_machine_whose_files_lie_on_several_file_systems_is_told_so() -> None:
+    with pytest.raises(UsageError, match="in one file system, and here /var is mounted"):
+        check_possible({"/var", "/home"}.__contains__)
 
 
 def test_who_is_not_root_is_told_so_in_one_line() -> None:

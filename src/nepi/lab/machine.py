@@ -6,7 +6,7 @@ import contextlib
 import fcntl
 import os
 import shutil
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Final
 
@@ -28,17 +28,27 @@ _TOOLS: Final = {
 """Programs, and the Debian packages that have them."""
 
 
-def check_possible() -> None:
+_OF_THE_ROOT: Final = ("/etc", "/usr", "/var")
+"""Hosts see the machine's root file system without what is mounted on it, and cannot do without these."""
+
+
+def check_possible(is_mount: Callable[[str], bool] = os.path.ismount) -> None:
     """Check that a lab can be made here.
 
+    Args:
+        is_mount: whether a file system is mounted on a folder.
+
     Raises:
-        UsageError: it needs root, or programs are missing.
+        UsageError: it needs root, programs are missing, or the machine's files lie on several file systems.
     """
     if os.geteuid() != 0:
         raise UsageError("a lab needs root: each of its hosts has a file system and an SSH server of its own; try: sudo nepi lab up")
     missing = sorted({debian for tool, debian in _TOOLS.items() if shutil.which(tool, path=CLEAN["PATH"]) is None})
     if missing:
         raise UsageError(f"a lab needs Debian packages that are missing: sudo apt-get install --no-install-recommends {' '.join(missing)}")
+    apart = [folder for folder in _OF_THE_ROOT if is_mount(folder)]
+    if apart:
+        raise UsageError(f"a lab needs /, {', '.join(_OF_THE_ROOT)} in one file system, and here {', '.join(apart)} is mounted")
 
 
 def own_network() -> str:
