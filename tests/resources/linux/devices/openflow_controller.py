@@ -15,7 +15,7 @@ from os_ken.controller.handler import CONFIG_DISPATCHER, MAIN_DISPATCHER, set_ev
 from os_ken.lib.packet import ethernet, packet
 from os_ken.ofproto import ofproto_v1_3
 
-METER, BURST_KBIT = 1, 50
+METER, BURST_KBIT = 1, 1000
 UDP = {"eth_type": 0x0800, "ip_proto": 17}
 RATE_KBPS = int(sys.argv[2]) if len(sys.argv) > 2 else 0
 

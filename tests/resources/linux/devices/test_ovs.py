@@ -23,6 +23,7 @@ CONTROLLER = Path(__file__).with_name("openflow_controller.py")
 OPENFLOW = 6653
 BETWEEN = "local 127.0.0.1 remote 127.0.0.2"
 FRAME_HEADERS = 14 + 20 + 8
+SECONDS, BUCKET_BITS = 5, 1e6
 
 
 def around(ec: ExperimentController, **values: Any) -> tuple[Handle, Handle, Handle, Handle]:
@@ -59,15 +60,15 @@ def controller_for(ec: ExperimentController, *options: str) -> Handle:
     return host
 
 
-def best_second_bps(ec: ExperimentController, first: Handle, second: Handle, duration: str = "5s", **values: Any) -> float:
-    """What iperf3 gets from one host to the other in its best second, the first and the last one apart."""
+def goodput_bps(ec: ExperimentController, first: Handle, second: Handle, duration: str, **values: Any) -> float:
+    """What iperf3 gets from one host to the other."""
     server = ec.add("Iperf3Server", second)
     client = ec.add("Iperf3Client", first, target="10.5.0.2", duration=duration, **values)
     client.start_when(server.started)
     ec.deploy()
     result = ec.wait_finished(client, SOON)
     assert result, result.reason
-    return max(float(one.throughput_bps) for one in client.result.intervals[1:-1])
+    return float(client.result.throughput_bps)
 
 
 def test_a_switch_without_a_controller_learns(ec: ExperimentController) -> None:
@@ -75,7 +76,7 @@ def test_a_switch_without_a_controller_learns(ec: ExperimentController) -> None:
     up(ec)
     assert reaches(ec, first, "10.5.0.2")
     assert reaches(ec, second, "10.5.0.3")
-    assert best_second_bps(ec, first, second, "3s") > 20e6
+    assert goodput_bps(ec, first, second, "1s") > 20e6
     ec.release([switch.guid])
     assert ec.get(switch, "bridge_name") not in links_of(ec, middle)
 
@@ -88,9 +89,9 @@ def test_a_controller_teaches_the_switch_and_its_meter_is_exact(ec: ExperimentCo
     connected(ec, middle, switch)
     assert reaches(ec, first, "10.5.0.2")
     assert "priority=1,in_port=" in flows(ec, middle, switch)
-    got = best_second_bps(ec, first, second, udp=True, rate="20Mbit", length="1400B", reverse=True)
-    # Meters count frames. The first second has a full bucket, and on a busy machine some seconds have pauses.
-    assert got * (1400 + FRAME_HEADERS) / 1400 == pytest.approx(5e6, rel=0.04)
+    got = goodput_bps(ec, first, second, f"{SECONDS}s", udp=True, rate="20Mbit", length="1400B", reverse=True)
+    # Meters count frames. The bucket is full at the beginning, and so large that pauses of a busy machine lose nothing.
+    assert got * (1400 + FRAME_HEADERS) / 1400 == pytest.approx(5e6 + BUCKET_BITS / SECONDS, rel=0.03)
 
 
 @pytest.mark.parametrize("tunnel", ["UdpTunnel", "VxlanTunnel", pytest.param("GRETunnel", marks=needs_kernel("gre", BETWEEN))])
