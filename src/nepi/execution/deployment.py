@@ -115,6 +115,9 @@ def warm_up(managers: Iterable[ResourceManager]) -> contextlib.ExitStack:
         cool_down = backend_warm_up(backend) if backend else None
         if cool_down is not None:
             warm.callback(cool_down)
+    for rclass in classes:
+        if hasattr(rclass, "warm_up"):  # what only some types of a backend need
+            warm.callback(rclass.warm_up())
     return warm
 
 

@@ -36,6 +36,10 @@ class Child:
         self._number += 1
         return self._number
 
+    @property
+    def last_id(self) -> int:
+        return self._id
+
     def hear(self) -> dict[str, Any]:
         line = self._stdout.readline()
         return json.loads(line) if line else {"event": "gone"}

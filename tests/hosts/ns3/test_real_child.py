@@ -23,7 +23,8 @@ def child(tmp_path_factory: pytest.TempPathFactory) -> Generator[Child]:
     child = Child(tmp_path_factory.mktemp("child") / "stderr")
     assert child.greeting["event"] == "hello", child.greeting
     yield child
-    assert child.close() == 0
+    if child.process.returncode is None:
+        assert child.close() == 0
 
 
 def test_objects_are_made_set_and_asked(child: Child) -> None:
@@ -85,15 +86,14 @@ def test_values_can_be_made_on_the_spot(child: Child) -> None:
 
 
 def test_the_catalogue_is_the_shipped_one(child: Child) -> None:
-    from nepi.resources.ns3.catalogue import SHIPPED, Catalogue, read_catalogue
+    from nepi.resources.ns3.catalogue import SHIPPED, read_catalogue
 
     (types,) = child.ask(protocol.catalogue())
     known = read_catalogue(SHIPPED)
-    assert Catalogue.to_record(child.greeting["version"], types) == {
-        "format": 1,
-        "version": known.version,
-        "types": dict(known._records),
-    }
+    assert child.greeting["version"] == known.version
+    assert types.keys() == set(known)
+    by_chance = {"ns3::OpenFlowSwitchNetDevice"}  # the default of its ID is a random number
+    assert {name: types[name] for name in known if types[name] != known._records[name] and name not in by_chance} == {}
 
 
 def echo(child: Child, folder: Path) -> tuple[int, list[Operation]]:
@@ -126,6 +126,7 @@ def test_a_run_is_spoken_to_between_its_events_and_stopped(child: Child, tmp_pat
     channel, operations = echo(child, tmp_path)
     assert [one for one in child.ask(*operations) if one not in (None, 0)] == []
     child.ask(protocol.run(10**15))
+    assert child.hear() == {"event": "began", "now_ns": 0}
     assert child.hear() == {"event": "reached", "token": 42, "now_ns": 3_000_000}
     began, instants = time.monotonic(), []
     for number in range(1, 21):
@@ -137,42 +138,41 @@ def test_a_run_is_spoken_to_between_its_events_and_stopped(child: Child, tmp_pat
         assert text == f"+{number}e+06ns" if number < 10 else text
         instants.append(now)
     print(f"{(time.monotonic() - began) / 20 * 1000:.2f} ms a round trip")
-    assert instants == sorted(set(instants))
+    assert instants == sorted(instants)
+    child.ask(protocol.notify(50_000_000, 43))
+    reached = child.hear()
+    assert (reached["event"], reached["token"], reached["now_ns"] >= instants[-1] + 50_000_000) == ("reached", 43, True)
     assert child.ask(protocol.run(None)) == ["refused: the simulation runs already"]
     child.ask(protocol.stop())
     ended = child.hear()
     assert (ended["event"], ended["now_ns"] < 10**15) == ("ended", True)
     child.ask(protocol.close_files())
     first = (tmp_path / "tx").read_text().splitlines()[:3]
-    assert first == ["time_ns\tcontext\tvalue1\tvalue2\tvalue3", "0\tclient\t100\t10.0.0.1:49153\t10.0.0.2:9", *first[2:]]
+    assert first == ["time_ns\tcontext\tvalue1\tvalue2\tvalue3", "0\tclient\t100\t0.0.0.0:49153\t10.0.0.2:9", *first[2:]]
     assert (tmp_path / "a.pcap").stat().st_size > 1000
     assert (tmp_path / "a.tr").read_text().startswith("+ 0 /NodeList/")
 
 
-@pytest.mark.parametrize(
-    ("how", "why"),
-    [
-        ("fatal", "ns-3 gave up: Remote address not properly set"),
-        (signal.SIGFPE, "ns-3 crashed (SIGFPE: it divided by zero, or the like)"),
-        (signal.SIGKILL, "the ns-3 process was killed (SIGKILL)"),
-    ],
-)
-def test_a_death_has_a_reason(how: str | signal.Signals, why: str, tmp_path: Path) -> None:
+def test_what_ns3_gives_up_for_is_the_reason_of_its_death(tmp_path: Path) -> None:
     child = Child(tmp_path / "stderr")
-    what = ""
-    if isinstance(how, signal.Signals):
-        child.ask(protocol.now())
-        os.kill(child.process.pid, how)
-    else:
-        node, client = child.number(), child.number()
-        child.ask(
-            protocol.create(node, "ns3::Node", {}),
-            protocol.check("nepi::InstallStack", ref(node)),
-            protocol.create(client, "ns3::UdpEchoClient", {}),
-            protocol.invoke(node, "AddApplication", ref(client)),
-            protocol.run(None),
-        )
-    while (event := child.hear())["event"] != "gone":
-        what = event["what"]
-    status = child.close()
-    assert reason_of_death(status, what, (tmp_path / "stderr").read_text()) == why
+    node, client = child.number(), child.number()
+    child.ask(
+        protocol.create(node, "ns3::Node", {}),
+        protocol.check("nepi::InstallStack", ref(node)),
+        protocol.create(client, "ns3::UdpEchoClient", {}),
+        protocol.invoke(node, "AddApplication", ref(client)),
+        protocol.run(None),
+    )
+    assert child.hear() == {"event": "began", "now_ns": 0}
+    what = child.hear()["what"]
+    assert child.hear() == {"event": "gone"}
+    said = reason_of_death(child.close(), what, (tmp_path / "stderr").read_text())
+    assert said == "ns-3 gave up: Remote address not properly set"
+
+
+def test_a_fault_in_cpp_is_the_reason_of_its_death(child: Child) -> None:
+    """The last of this module: the process that all share ends here."""
+    os.kill(child.process.pid, signal.SIGFPE)
+    assert child.hear() == {"event": "fatal", "what": "SIGFPE", "id": child.last_id, "op": -1}
+    assert child.hear() == {"event": "gone"}
+    assert reason_of_death(child.close(), "SIGFPE", "") == "ns-3 crashed (SIGFPE: it divided by zero, or the like)"

@@ -159,14 +159,6 @@ def test_a_device_on_a_channel_of_another_kind_is_a_mistake_of_the_plan() -> Non
     ec.shutdown()
 
 
-def test_a_node_outside_of_a_simulation_is_a_mistake_of_the_plan() -> None:
-    ec = ExperimentController("alone", backend="ns3")
-    ec.add("ns3::Node", name="a")
-    with pytest.raises(PlanError, match="Simulation"):
-        ec.check()
-    ec.shutdown()
-
-
 def test_the_plan_gives_addresses_to_devices_on_channels() -> None:
     ec = ExperimentController("addresses", backend="ns3")
     simulation = ec.add("ns3::Simulation")

@@ -23,7 +23,7 @@ from nepi.hosts.ns3.epitaph import reason_of_death
 from nepi.hosts.ns3.simulator import LONGEST_LINE, Event, Simulator
 
 INSIDE = Path(__file__).parent / "inside" / "__main__.py"
-IMPORT_DEADLINE_S = 180.0
+IMPORT_DEADLINE_S = 400.0
 END_DEADLINE_S = 10.0
 _TAIL = 1 << 16
 

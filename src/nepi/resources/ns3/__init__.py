@@ -3,7 +3,6 @@
 docs/design/ns3.md and docs/design/ns3-high-level.md have the ideas.
 """
 
-from nepi.hosts.ns3.start import warm_up
 from nepi.hosts.simulation.host import missing_tools
 from nepi.resources.ns3.facts import probe
 from nepi.resources.ns3.high import APPLICATIONS, CsmaNetwork, Link, Node, Recording, Station, Switch, WifiNetwork
@@ -26,5 +25,4 @@ __all__ = [
     "missing_tools",
     "probe",
     "type_named",
-    "warm_up",
 ]

@@ -9,6 +9,7 @@ from typing import Any, Final
 
 from nepi.errors import BadValueError, did_you_mean
 from nepi.model.attributes import Attribute, Flags, Reference, Types
+from nepi.model.traces import Trace
 from nepi.resources.ns3.catalogue import ATTR_CONSTRUCT, ATTR_GET, ATTR_SET, OBSOLETE, AttributeInfo, Catalogue
 from nepi.units import duration_s, rate_bps
 
@@ -83,6 +84,17 @@ def attribute_of(info: AttributeInfo, catalogue: Catalogue) -> Ns3Attribute | No
         return Ns3Attribute(info, type_, read, default=_default(info), **rest)
     except BadValueError:
         return Ns3Attribute(info, type_, read, default=None, **rest)  # a default that stands for "not set"
+
+
+def members_of(catalogue: Catalogue, name: str) -> tuple[dict[str, Attribute], dict[str, Trace]]:
+    """Return the attributes and traces of a type, its parents' included, for a class that is written by hand."""
+    attributes: dict[str, Attribute] = {}
+    traces: dict[str, Trace] = {}
+    for ancestor in reversed(catalogue.lineage(name)):
+        info = catalogue[ancestor]
+        attributes |= {one.name: made for one in info.attributes if (made := attribute_of(one, catalogue)) is not None}
+        traces |= {one.name: Trace(one.name, one.help.replace("\n", " ")) for one in info.traces}
+    return attributes, traces
 
 
 def _default(info: AttributeInfo) -> str | None:

@@ -2,17 +2,30 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
+from typing import Any, ClassVar
 
 from nepi.execution.attribute import Attribute, Flags
 from nepi.hosts.roles import HostNode
 from nepi.hosts.simulation.commands import CONGESTION
 from nepi.hosts.simulation.host import SimulatedHost
+from nepi.model.states import ResourceState
+from nepi.resources.ns3.attributes import members_of
+from nepi.resources.ns3.catalogue import catalogue
 from nepi.resources.ns3.high_resource import SimulatedResource
+from nepi.resources.ns3.kinds import NodeObject
 
 
-class Node(SimulatedResource, HostNode, rtype="ns3::Node"):
-    """A simulated computer with an Internet stack; interfaces come with links and networks. It has a place, which Wi-Fi needs."""
+class Node(NodeObject, SimulatedResource, HostNode, rtype="ns3::Node"):
+    """A simulated computer with an Internet stack; interfaces come with links and networks. It has a place, which Wi-Fi needs.
+
+    Connected to an ns3::Simulation it is a plain node of ns-3, for devices, channels and applications that are types of ns-3.
+    """
+
+    typeid = "ns3::Node"
+    needs: ClassVar = {}
+    wants: ClassVar = {"ns3::Simulation": ResourceState.READY}
 
     forwarding = Attribute.boolean(True, help="Pass on packets for others, as a router does.", flags=Flags.Design)
     routing = Attribute.choice(
@@ -29,6 +42,9 @@ class Node(SimulatedResource, HostNode, rtype="ns3::Node"):
 
     async def deploy(self) -> None:
         """Make the node."""
+        if self.in_simulation:
+            await NodeObject.deploy(self)
+            return
         run = await self.joined()
         (number,) = await run.session.child.call(("AddNode", self.get("forwarding"), CONGESTION[self.get("congestion")]))
         run.add_node(self, number)
@@ -41,12 +57,24 @@ class Node(SimulatedResource, HostNode, rtype="ns3::Node"):
         place = [float(self.get(name)) for name in ("x", "y", "z", "speedX", "speedY")]
         await self.run.session.child.call(("Place", number, *place))
 
-    async def apply(self, values: object) -> None:
+    @property
+    def in_simulation(self) -> bool:
+        """Whether it is connected to an ns3::Simulation."""
+        return any(one.is_rm_instance("ns3::Simulation") for one in self.get_connected())
+
+    async def apply(self, values: Mapping[str, Any]) -> None:
         """Move it."""
-        if self.run is not None:
+        if self.in_simulation:
+            await NodeObject.apply(self, values)
+        elif self.run is not None:
             await self._place(self.run.number_of(self.guid))
 
     def warnings_of_run(self) -> list[str]:
         """Return that the simulation was slower than the real time, if it was."""
         lag = self.run.check_lag() if self.run is not None else ""
         return [lag] if lag else []
+
+
+_ATTRIBUTES, _TRACES = members_of(catalogue(), Node.typeid)
+Node._attributes = {**_ATTRIBUTES, **Node._attributes}
+Node._traces = {**_TRACES, **Node._traces}

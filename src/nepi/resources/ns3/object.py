@@ -112,7 +112,7 @@ class Ns3Object(ResourceManager):
         for name, value in values.items():
             attribute = self._attributes.get(name)
             if isinstance(attribute, Ns3Attribute):
-                operations.append(protocol.set_(self.guid, name, attribute.text(value)))
+                operations.append(protocol.set_(self.guid, name, attribute.text(attribute.converted(value))))
         if operations:
             await (await self.simulation()).ask(*operations)
 

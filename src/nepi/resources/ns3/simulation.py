@@ -19,7 +19,7 @@ from nepi.hosts.batching import Batcher
 from nepi.hosts.ns3 import protocol
 from nepi.hosts.ns3.protocol import Operation, ref
 from nepi.hosts.ns3.simulator import Event, Simulator
-from nepi.hosts.ns3.start import LocalSimulator
+from nepi.hosts.ns3.start import LocalSimulator, warm_up
 from nepi.model.states import ENDED, ResourceAction, ResourceState
 from nepi.resources.ns3.attributes import time_s
 from nepi.resources.ns3.blueprint import PHASES
@@ -64,6 +64,7 @@ class Simulation(ResourceManager, rtype="ns3::Simulation", aliases=("linux::ns3:
     stderr = Trace("stderr", "What ns-3 wrote to standard error, logs included.", enabled=True)
     deadlines: ClassVar = {ResourceAction.DEPLOY: 600.0, ResourceAction.STOP: 120.0, ResourceAction.RELEASE: 60.0}
 
+    warm_up = staticmethod(warm_up)
     imported_at: float = 0.0
     """When ns-3 had been imported, on the monotonic clock."""
     process: LocalSimulator | None = None
@@ -73,6 +74,7 @@ class Simulation(ResourceManager, rtype="ns3::Simulation", aliases=("linux::ns3:
     _building: asyncio.Future[dict[int, str]] | None = None
     _joining: Batcher[tuple[Program, int], None] | None = None
     _over: asyncio.Future[None] | None = None
+    _began: asyncio.Future[None] | None = None
     _tasks: set[asyncio.Task[None]] | None = None
     _is_closing = _is_stopping = _has_run = False
 
@@ -187,8 +189,10 @@ class Simulation(ResourceManager, rtype="ns3::Simulation", aliases=("linux::ns3:
         operations = [protocol.static("Ipv4GlobalRoutingHelper::PopulateRoutingTables")] if self.get("populateRoutingTables") else []
         stop_time = self.get("StopTime")
         stop_ns = round(time_s(stop_time) * 10**9) if stop_time else None
+        began = self._began = asyncio.get_running_loop().create_future()
         await self.ask(*operations, protocol.run(stop_ns))
         self._has_run = True
+        await began  # in real time its clock runs from here
         self.set_started()
 
     async def _has_started(self, one: Program) -> None:
@@ -231,6 +235,8 @@ class Simulation(ResourceManager, rtype="ns3::Simulation", aliases=("linux::ns3:
 
     def _take(self, event: Event) -> None:
         match event["event"]:
+            case "began":
+                _settle(self._began)
             case "ended":
                 self._go_on(self._ended(event))
             case "reached":
@@ -259,8 +265,7 @@ class Simulation(ResourceManager, rtype="ns3::Simulation", aliases=("linux::ns3:
             await self.ask(protocol.close_files())
         except NepiError:
             return  # `_lost` tells it
-        if self._over is not None and not self._over.done():
-            self._over.set_result(None)
+        _settle(self._over)
         for one in (self._members or {}).values():
             if isinstance(one, Program) and one.state == ResourceState.STARTED:
                 one.finish()
@@ -307,8 +312,8 @@ class Simulation(ResourceManager, rtype="ns3::Simulation", aliases=("linux::ns3:
             raise ConnectError("the simulation has ended with the controller that ran it", backend="ns3")
 
     def _lost(self, lost: asyncio.Future[str]) -> None:
-        if self._over is not None and not self._over.done():
-            self._over.set_result(None)
+        _settle(self._over)
+        _settle(self._began)
         if not lost.cancelled() and not self._is_closing:
             self._fail_all(lost.result())
 
@@ -318,6 +323,11 @@ class Simulation(ResourceManager, rtype="ns3::Simulation", aliases=("linux::ns3:
             if one.state not in ENDED and one.state != ResourceState.NEW:
                 one.explain_failure(reason)
                 one.fail()
+
+
+def _settle(future: asyncio.Future[None] | None) -> None:
+    if future is not None and not future.done():
+        future.set_result(None)
 
 
 def _waits_for(one: ResourceManager, action: ResourceAction) -> bool:

@@ -181,6 +181,12 @@ LimitLag(long long limit_ns)
 }
 
 inline void
+Began()
+{
+    Say("{\"event\":\"began\",\"now_ns\":" + std::to_string(Simulator::Now().GetNanoSeconds()) + "}");
+}
+
+inline void
 Run()
 {
     g_over = false;
@@ -195,6 +201,7 @@ Run()
     {
         Simulator::Schedule(MilliSeconds(10), &MeasureLag, real);
     }
+    Simulator::ScheduleNow(&Began);
     std::thread watcher(Watch, wake[0]);
     Simulator::Run();
     {
