@@ -72,8 +72,8 @@ in_tree() { "${here[@]}" -o "cache_dir=$NEPI_TEST_CACHE" "$@"; }
 
 pure() { in_tree -n 2 -m 'not netns and not root and not bench' "$@"; }
 as_root() { in_tree -m '(netns or root) and not bench' "$@"; }
-without_machines() { as_root "${machines[@]/#/--ignore=}"; }
-machines() { as_root "${machines[@]}"; }
+without_machines() { as_root "${machines[@]/#/--ignore=}" "$@"; }
+machines() { as_root "${machines[@]}" "$@"; }
 as_user() { in_tree -m 'netns and not root and not bench' "$@"; }
 
 # Tests with a lab of hosts of their own: a part for itself, which takes as long as that of namespaces.
