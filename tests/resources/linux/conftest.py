@@ -14,7 +14,7 @@ from nepi.testing.pytest_plugin import MakeLab, ssh_lab
 __all__ = ["ssh_lab"]
 
 MakeController = Callable[..., ExperimentController]
-SOON = "30s"
+SOON = "60s"
 
 
 @pytest.fixture(scope="module")
