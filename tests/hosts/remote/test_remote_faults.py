@@ -85,6 +85,17 @@ def test_what_is_asked_for_again_after_a_lost_connection_is_started_once(tmp_pat
     assert (tmp_path / "count").read_text() == "x\ny\n"
 
 
+def test_an_answer_of_which_half_has_arrived_is_asked_for_again(tmp_path: Path) -> None:
+    async def scenario() -> None:
+        transport = SubprocessTransport()
+        async with host_in(tmp_path, transport) as host:
+            transport.cut_off_next_outputs = True
+            assert (await host.run(["echo", "whole"])).stdout == b"whole\n"
+            assert not transport.cut_off_next_outputs
+
+    run(scenario())
+
+
 def test_outputs_go_on_being_brought_where_a_lost_connection_ended_them(tmp_path: Path) -> None:
     async def scenario() -> None:
         transport = SubprocessTransport()

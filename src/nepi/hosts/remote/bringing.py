@@ -10,8 +10,9 @@ from weakref import WeakValueDictionary
 
 from nepi.errors import ResourceError, TraceError
 from nepi.hosts.batching import Batcher
+from nepi.hosts.remote.asking import ask
 from nepi.hosts.remote.mirror import Mirror
-from nepi.hosts.remote.quoting import SHELL, call, script
+from nepi.hosts.remote.quoting import call, script
 from nepi.hosts.remote.transport import Transport
 
 INLINE_BYTES: Final = 128 << 10
@@ -55,7 +56,7 @@ class Bringer:
         offsets = [mirror.size for mirror in mirrors]
         words = [word for mirror, offset in zip(mirrors, offsets, strict=True) for word in (str(mirror.remote), str(offset))]
         text = script(self._control, [call("nepi_outputs", INLINE_BYTES, *words)])
-        done = await self._transport.run(SHELL, stdin=text, deadline_s=DEADLINE_S, once=False)
+        done = await ask(self._transport, text, deadline_s=DEADLINE_S)
         results: list[int | None | Exception] = []
         rest = memoryview(done.stdout)
         for mirror, offset in zip(mirrors, offsets, strict=True):
@@ -90,5 +91,5 @@ class Bringer:
         size = mirror.size
         ours = await asyncio.to_thread(mirror.digest)
         text = script(self._control, [call("nepi_digest", str(mirror.remote), str(size))])
-        done = await self._transport.run(SHELL, stdin=text, deadline_s=DEADLINE_S, once=False)
+        done = await ask(self._transport, text, deadline_s=DEADLINE_S)
         return done.stdout.split()[:1] == [ours.encode()]

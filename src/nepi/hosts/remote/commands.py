@@ -14,6 +14,7 @@ from nepi.errors import CommandError, ConnectError, DeadlineError, ResourceError
 from nepi.execution.ledger import Thing
 from nepi.hosts.batching import Batcher
 from nepi.hosts.port import Exit
+from nepi.hosts.remote.asking import ask
 from nepi.hosts.remote.bringing import Bringer
 from nepi.hosts.remote.host_facts import HostClock
 from nepi.hosts.remote.mirror import Mirror
@@ -118,7 +119,7 @@ class Commands:
         calls = [call("nepi_start", one.process.tag, str(one.cwd), one.stdin, one.text()) for one in batch]
         text = batch_text(self._control, self.detaching, calls, litter)
         # Whatever is asked for again after a loss of the connection is started once: the host knows it by its tag.
-        done = await self._transport.run(SHELL, stdin=text, deadline_s=START_DEADLINE_S, once=False)
+        done = await ask(self._transport, text, deadline_s=START_DEADLINE_S)
         answers = {words[1]: words for raw in done.stdout.decode(errors="replace").splitlines() if len(words := raw.split(" ", 3)) == 4}
         trouble = done.stderr.decode(errors="replace").strip() or "the host did not say whether it has started"
         results = [self._answered(one.process, answers.get(one.process.tag), trouble) for one in batch]
@@ -224,7 +225,7 @@ class Commands:
 
     async def _ends(self, tags: Sequence[str]) -> list[list[str]]:
         text = script(self._control, [call("nepi_ends", self._control, *tags)])
-        done = await self._transport.run(SHELL, stdin=text, deadline_s=START_DEADLINE_S, once=False)
+        done = await ask(self._transport, text, deadline_s=START_DEADLINE_S)
         return [raw.split() for raw in done.stdout.decode(errors="replace").splitlines()]
 
     # -- ending
@@ -267,7 +268,7 @@ class Commands:
         text = script(self._control, [call("nepi_stop", self._control, rounds, *tags)])
         command = with_sudo(SHELL) if is_privileged else SHELL
         # A busy host takes longer for a round than what it waits in it.
-        done = await self._transport.run(command, stdin=text, deadline_s=10 * rounds * LOOK_S + STOP_EXTRA_S, once=False)
+        done = await ask(self._transport, text, deadline_s=10 * rounds * LOOK_S + STOP_EXTRA_S, command=command)
         answer = done.stdout.decode(errors="replace").strip()
         if not answer.startswith("left"):
             return done.stderr.decode(errors="replace").strip() or "the host did not answer"

@@ -9,7 +9,8 @@ from pathlib import PurePosixPath
 from typing import Final
 
 from nepi.errors import ConnectError, ResourceError
-from nepi.hosts.remote.quoting import SHELL, script_with
+from nepi.hosts.remote.asking import ask
+from nepi.hosts.remote.quoting import script_with
 from nepi.hosts.remote.transport import Transport
 
 FACTS_DEADLINE_S: Final = 60.0
@@ -102,7 +103,7 @@ async def ask_facts(transport: Transport) -> HostFacts:
         ConnectError: it cannot be reached.
         ResourceError: it is none that commands can be run on: no Linux, no /proc, or tools are missing.
     """
-    done = await transport.run(SHELL, stdin=script_with(LIBRARY, ["nepi_facts"]), deadline_s=FACTS_DEADLINE_S, once=False)
+    done = await ask(transport, script_with(LIBRARY, ["nepi_facts"]), deadline_s=FACTS_DEADLINE_S)
     try:
         facts = read_facts(done.stdout.decode("utf-8", "surrogateescape"))
     except (KeyError, ValueError) as error:

@@ -10,9 +10,10 @@ from typing import TYPE_CHECKING, Final
 
 from nepi.errors import CommandError, DeadlineError, NepiError, ResourceError
 from nepi.hosts.port import Completed, Process
+from nepi.hosts.remote.asking import ask
 from nepi.hosts.remote.commands import Start
 from nepi.hosts.remote.mirror import FileMirror, MemoryMirror, Mirror
-from nepi.hosts.remote.quoting import SHELL, call, is_privileged, script
+from nepi.hosts.remote.quoting import call, is_privileged, script
 from nepi.hosts.remote.remote_process import RemoteProcess, output_mirrors
 from nepi.hosts.remote.transport import Transport
 
@@ -210,7 +211,7 @@ class RemoteHost:
             ResourceError: a file does not arrive as it is there.
         """
         text = script(self._session.control, [call("nepi_folder", str(folder))])
-        done = await self.transport.run(SHELL, stdin=text, deadline_s=GATHER_DEADLINE_S, once=False)
+        done = await ask(self.transport, text, deadline_s=GATHER_DEADLINE_S)
         limit = asyncio.Semaphore(FILES_AT_ONCE)
 
         async def bring(name: str, digest: str) -> Path | None:

@@ -11,6 +11,7 @@ from typing import Any, Final, Self
 
 from nepi.errors import ConnectError, ResourceError
 from nepi.execution.ledger import Ledger, Row, Thing
+from nepi.hosts.remote.asking import ask
 from nepi.hosts.remote.commands import KIND, Commands
 from nepi.hosts.remote.host_facts import LIBRARY, HostFacts, ask_facts, read_facts
 from nepi.hosts.remote.mirror import FileMirror
@@ -113,7 +114,7 @@ class RemoteSession:
         row = folder.id if folder is not None else self._rows_of(ledger, identity)
         self._rows.know(row, (FOLDER_KIND,))
         text = script_with(LIBRARY, [call("nepi_setup", self.control, LIBRARY)])
-        done = await self.transport.run(SHELL, stdin=text, deadline_s=SETUP_DEADLINE_S, once=False)
+        done = await ask(self.transport, text, deadline_s=SETUP_DEADLINE_S)
         words_said = done.stdout.split()
         if words_said[-2:-1] != [b"ready"]:
             words = done.stderr.decode(errors="replace").strip()
@@ -219,7 +220,7 @@ class RemoteSession:
     async def refresh_tools(self) -> None:
         """Look anew which programs there are."""
         text = script(self.control, ["nepi_facts"])
-        done = await self.transport.run(SHELL, stdin=text, deadline_s=SETUP_DEADLINE_S, once=False)
+        done = await ask(self.transport, text, deadline_s=SETUP_DEADLINE_S)
         self.facts = read_facts(done.stdout.decode("utf-8", "surrogateescape"))
 
     # -- the end
@@ -273,7 +274,7 @@ async def give_back(transport: Transport, root: PurePosixPath, tags: Sequence[st
     ours = f"[ ! -e {path(root)} ] || [ -p {path(control / 'ends')} ]"
     removal = ["cd /", f"{{ {ours}; }} && rm -rf -- {path(root)} && echo removed"] if remove else []
     text = script_with(LIBRARY, [stop, *removal])
-    done = await transport.run(with_sudo(SHELL) if sudo else SHELL, stdin=text, deadline_s=CLOSE_DEADLINE_S, once=False)
+    done = await ask(transport, text, deadline_s=CLOSE_DEADLINE_S, command=with_sudo(SHELL) if sudo else SHELL)
     answer = done.stdout.decode(errors="replace").splitlines()
     words = done.stderr.decode(errors="replace").strip()
     if answer[:1] != ["left"]:
