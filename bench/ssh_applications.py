@@ -57,8 +57,13 @@ async def _on_host(lab: Lab, name: str, commands: int) -> None:
 
         async def one() -> None:
             async with free:
-                done = await connection.run("true")
-                assert done.exit_status == 0
+                while True:
+                    try:
+                        done = await connection.run("true")
+                    except asyncssh.ChannelOpenError:  # sshd has not noticed yet that an earlier one has ended
+                        continue
+                    assert done.exit_status == 0
+                    return
 
         await asyncio.gather(*(one() for _ in range(commands)))
 
