@@ -134,6 +134,7 @@ class SimulationSession:
         if self.realtime and not self.runs:
             self.runs = True
             await self.child.ask("run")
+            await self.child.ask("status")  # which is answered when it does run
 
     async def advance(self, until_ns: int | None, budget_s: float) -> bool:
         """Let simulated time go on until an instant, until a program ends, or for so much real time; return whether nothing will happen."""

@@ -98,10 +98,12 @@ class Link(Impairments, rtype="hybrid::Link"):
         await self._make_tap(simulation, real)
         await simulation.furnish(simulated, self._devices[0])
         await self._furnish(namespaces, real)
+        if simulation.is_last(self):
+            await simulation.session.go()
         self.set_ready()
 
     async def start(self) -> None:
-        """Let time go on in the simulation: all that is deployed together is there."""
+        """Let time go on in the simulation, if it does not yet: all that is deployed together is there."""
         if self._simulation is not None:
             await self._simulation.session.go()
         self.set_started()

@@ -13,8 +13,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self
 
 from nepi.errors import ConnectError
+from nepi.execution.factory import ResourceFactory
 from nepi.hosts.simulation.session import SimulationSession
-from nepi.model.states import ENDED
+from nepi.model.states import ENDED, ResourceState
 from nepi.units import format_duration
 
 if TYPE_CHECKING:
@@ -44,6 +45,7 @@ class SimulationRun:
         self._members: dict[int, weakref.ref[ResourceManager]] = {}
         self._numbers: dict[int, int] = {}
         self._names: list[str] = []
+        self._made: set[int] = set()
         self._devices: dict[tuple[int, str], int] = {}
         self._wake = asyncio.Event()
         self._pacing: asyncio.Task[None] | None = None
@@ -88,6 +90,15 @@ class SimulationRun:
         self._wake.set()
 
     # What is in it.
+
+    def is_last(self, member: ResourceManager) -> bool:
+        """Note that a resource is made; return whether it was the last that the simulation waits for."""
+        self._made.add(member.guid)
+        simulated = (one for one in self._ec_now.registry.managers.values() if one.rtype().startswith(("ns3::", "hybrid::")))
+        return all(
+            one.guid in self._made or one.state >= ResourceState.READY or ResourceFactory.spec(type(one)).role == "application"
+            for one in simulated
+        )
 
     @property
     def names(self) -> list[str]:

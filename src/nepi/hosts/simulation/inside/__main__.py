@@ -74,7 +74,7 @@ class Child:
         while (request := self.hear()) is not None:
             self._answer(request)
             if self._in_real_time and b"\n" not in self._data:  # what has been read already would not wake the pulse
-                self.ns.Simulator.Run()  # does not come back: requests are answered in an event, by `_pulse`
+                self.nepi.RunOn()  # does not come back: requests are answered in an event, by `_pulse`
                 return
 
     def _answer(self, request: dict[str, Any]) -> None:
@@ -123,7 +123,7 @@ class Child:
         return {"now": self.now()}
 
     def _warm_up(self) -> None:
-        """Use everything that starts and ends programs once, so that it is compiled."""
+        """Use once, for no time at all, what is used while time passes, so that it is compiled: later that would hold up the real time."""
         nepi = self.nepi
         first, second = nepi.AddNode(True, ""), nepi.AddNode(True, "")
         nepi.StartPing(-1, first, "10.0.0.1", 1, 1, 56, 1, 0, 0, 0)
@@ -133,7 +133,10 @@ class Child:
         for program in (-1, -2):
             nepi.Interrupt(program)
         self.rows()
+        self._serving = self._pulse  # C++ does not keep it alive
+        nepi.Pulse.Begin(self._requests, PULSE_NS, HARD_LIMIT_NS, self._serving)
         nepi.EndWarmUp()
+        nepi.RunOn()
 
     def op_call(self, *, calls: list[list[Any]]) -> list[Any]:
         """Call functions of the headers, in order; one that fails ends the request."""
@@ -171,7 +174,6 @@ class Child:
 
     def op_run(self) -> dict[str, Any]:
         """Let simulated time follow the real one from now on."""
-        self._serving = self._pulse  # C++ does not keep it alive
         self.nepi.Pulse.Begin(self._requests, PULSE_NS, HARD_LIMIT_NS, self._serving)
         self._in_real_time = True
         return {"now": self.now()}

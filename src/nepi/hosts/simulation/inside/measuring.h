@@ -647,11 +647,13 @@ class Pulse
   public:
     static void Begin(int fd, int64_t every, int64_t limit, std::function<void()> serve)
     {
+        s_next.Cancel();
+        lag = 0;
         s_fd = fd;
         s_every = NanoSeconds(every);
         s_limit = limit;
         s_serve = serve;
-        Simulator::Schedule(s_every, &Pulse::Look);
+        s_next = Simulator::Schedule(s_every, &Pulse::Look);
     }
 
     static void Look()
@@ -668,7 +670,7 @@ class Pulse
         {
             s_serve();
         }
-        Simulator::Schedule(s_every, &Pulse::Look);
+        s_next = Simulator::Schedule(s_every, &Pulse::Look);
     }
 
     inline static int64_t lag{0};
@@ -678,6 +680,7 @@ class Pulse
     inline static Time s_every;
     inline static int64_t s_limit{0};
     inline static bool s_told{false};
+    inline static EventId s_next;
     inline static std::function<void()> s_serve;
 };
 
@@ -730,6 +733,14 @@ EndWarmUp()
     g_rows.clear(); // the programs themselves stay: they have events yet, which find that they are over
     g_ended = false;
     g_nodes.clear();
+    Simulator::ScheduleNow(+[]() { Simulator::Stop(); });
+}
+
+/** Run, in real time for good; the warm-up runs it once for no time at all. */
+inline void
+RunOn()
+{
+    Simulator::Run();
 }
 
 } // namespace nepi
