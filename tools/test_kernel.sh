@@ -5,13 +5,15 @@
 #
 #   tools/test_kernel.sh [arguments for pytest]
 #
-# Without arguments: the tests of links, $default below. The kernel is downloaded once, into ~/.cache/nepi/kernels, never installed.
+# Without arguments: the tests of links, and of tunnels that need more than a small kernel, $default below. The kernel is downloaded once, into ~/.cache/nepi/kernels, never installed.
 # NEPI_KERNEL_DEADLINE_S=... is how long the machine may run.
 set -uo pipefail
 
 # How fast the process of user-space links is says nothing on an emulated processor; `make test` runs those tests on the real one.
-default=(-m netns -k 'not (userspace and (a_rate_holds or holds_so_many or timeline or fair_queueing or early_detection)) and not delivery_trace'
-    tests/resources/netns/test_links_alike.py tests/resources/netns/test_netem.py tests/hosts/test_shape_changes.py)
+too_slow='userspace and (a_rate_holds or holds_so_many or timeline or fair_queueing or early_detection)'
+default=(-m netns -k "not ($too_slow) and not delivery_trace and (not devices or gre or wireguard or dummy or netem)"
+    tests/resources/netns/test_links_alike.py tests/resources/netns/test_netem.py tests/hosts/test_shape_changes.py
+    tests/resources/linux/devices)
 deadline_s=${NEPI_KERNEL_DEADLINE_S:-1500}
 cache=${XDG_CACHE_HOME:-$HOME/.cache}/nepi/kernels
 PATH=$PWD/.venv/bin:$PATH:/usr/sbin:/sbin
