@@ -37,8 +37,15 @@ choose_python() {
         "Install one, or name it: make PYTHON=/path/to/python3.11 ..."
 }
 
+has_headers() { "$1" -c 'import os, sysconfig; open(os.path.join(sysconfig.get_path("include"), "Python.h"))' 2>/dev/null; }
+
 # Print the Debian packages that are missing, on one line.
 missing_packages() {
+    # A part of what brings ns-3 into Python is compiled when it is installed.
+    if [ "$what" = dev ]; then
+        command -v g++ >/dev/null || printf 'g++ '
+        has_headers "$1" || printf 'python3-dev '
+    fi
     if [ -n "$want_tools" ]; then
         command -v ip >/dev/null || printf 'iproute2 '
         command -v ping >/dev/null || printf 'iputils-ping '
