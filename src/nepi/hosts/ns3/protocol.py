@@ -135,7 +135,7 @@ def now() -> Operation:
 
 
 def statistics() -> Operation:
-    """Answer what is known of the run: `now_ns`, `events`, `wall_s`, `cpu_s`, `lag_s`, `rss_kb`, `version`."""
+    """Answer what is known of the run: `now_ns`, `events`, `wall_s` and `run_cpu_s` of running alone, `cpu_s`, `lag_s`, and others."""
     return ["statistics"]
 
 

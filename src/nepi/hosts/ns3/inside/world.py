@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import os
 import resource
-import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -33,7 +32,6 @@ class World:
         self._version = version
         self._loaded: set[str] = set()
         self._signatures: dict[str, Any] = {}
-        self._wall_s = 0.0
         self.run_asked: int | None = None
         self.runs = self.is_over = False
         self.objects: dict[int, Any] = {}
@@ -257,12 +255,11 @@ class World:
         until, self.run_asked = self.run_asked, None
         if until is not None and until >= 0:
             self.ns.Simulator.Stop(self.ns.NanoSeconds(max(until - self.now(), 0)))
-        self.runs, began = True, time.monotonic()
+        self.runs = True
         try:
             self.nepi.Run()
         finally:
             self.runs = False
-            self._wall_s += time.monotonic() - began
             self.nepi.FlushFiles()
         return {"event": "ended", "now_ns": self.now(), "statistics": self.statistics()}
 
@@ -281,7 +278,8 @@ class World:
         return {
             "now_ns": self.now(),
             "events": int(self.ns.Simulator.GetEventCount()),
-            "wall_s": round(self._wall_s, 6),
+            "wall_s": float(self.nepi.g_wall_s),
+            "run_cpu_s": float(self.nepi.g_cpu_s),
             "cpu_s": round(usage.ru_utime + usage.ru_stime, 3),
             "rss_kb": usage.ru_maxrss,
             "lag_s": self.nepi.g_lag.GetSeconds(),
