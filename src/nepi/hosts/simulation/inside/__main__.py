@@ -132,6 +132,8 @@ class Child:
         nepi.StartFlow(-2)
         for program in (-1, -2):
             nepi.Interrupt(program)
+        nepi.Unplug(first)
+        nepi.CloseFiles()
         self.rows()
         self._serving = self._pulse  # C++ does not keep it alive
         nepi.Pulse.Begin(self._requests, PULSE_NS, HARD_LIMIT_NS, self._serving)
