@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import os
 import subprocess
 import time
@@ -92,6 +93,21 @@ def test_an_answer_of_which_half_has_arrived_is_asked_for_again(tmp_path: Path) 
             transport.cut_off_next_outputs = True
             assert (await host.run(["echo", "whole"])).stdout == b"whole\n"
             assert not transport.cut_off_next_outputs
+
+    run(scenario())
+
+
+def test_what_is_being_started_while_the_connection_comes_back_is_not_taken_for_lost(tmp_path: Path) -> None:
+    """Its host is asked what became of all commands, and has not heard of this one yet."""
+
+    async def scenario() -> None:
+        async with host_in(tmp_path) as host:
+            commands = host.session.commands
+            asked = asyncio.create_task(host.run(["echo", "there"]))
+            await until(lambda: bool(commands.processes))
+            (process,) = commands.processes.values()
+            commands.take(["gone", process.tag])
+            assert (await asked).stdout == b"there\n"
 
     run(scenario())
 

@@ -113,13 +113,18 @@ class Commands:
         things = [Thing(KIND, {**one.identity, "tag": one.process.tag}, one.process.owner) for one in batch]
         for one, row in zip(batch, self._rows.intend(things), strict=True):
             one.process.row = row
+            one.process.is_starting = True
             self.processes[one.process.tag] = one.process
             self.is_privileged = self.is_privileged or one.process.is_privileged
         litter, self._litter = self._litter, []
         calls = [call("nepi_start", one.process.tag, str(one.cwd), one.stdin, one.text()) for one in batch]
         text = batch_text(self._control, self.detaching, calls, litter)
         # Whatever is asked for again after a loss of the connection is started once: the host knows it by its tag.
-        done = await ask(self._transport, text, deadline_s=START_DEADLINE_S)
+        try:
+            done = await ask(self._transport, text, deadline_s=START_DEADLINE_S)
+        finally:
+            for one in batch:
+                one.process.is_starting = False
         answers = {words[1]: words for raw in done.stdout.decode(errors="replace").splitlines() if len(words := raw.split(" ", 3)) == 4}
         trouble = done.stderr.decode(errors="replace").strip() or "the host did not say whether it has started"
         results = [self._answered(one.process, answers.get(one.process.tag), trouble) for one in batch]
@@ -166,7 +171,7 @@ class Commands:
                 task.add_done_callback(lambda _: self._ending.pop(tag, None))
             case ["runs", tag, *start] if tag in self.processes and len(start) == 3:
                 self._note_start(self.processes[tag], *start)
-            case ["gone", tag] if (process := self.processes.get(tag)) is not None and process.exit is None and tag not in self._ending:
+            case ["gone", tag] if (process := self.processes.get(tag)) is not None and not self._is_known(process):
                 self.lose([process], f"nobody saw how it ended on {self._transport.name}: what stood by it there was killed, too")
 
     async def _end(self, process: RemoteProcess, status: int, uptime_s: float, wrote: str) -> None:
@@ -191,6 +196,10 @@ class Commands:
                 return
             else:
                 return
+
+    def _is_known(self, process: RemoteProcess) -> bool:
+        """Whether nobody need say what became of a command: it has ended, is about to have, or is only being started."""
+        return process.exit is not None or process.tag in self._ending or process.is_starting
 
     def lose(self, processes: Sequence[RemoteProcess], reason: str) -> None:
         """These have ended and nobody saw how."""
@@ -219,14 +228,17 @@ class Commands:
             if not rebooted or words[0] == "end":
                 self.take(words)
         if rebooted:
-            running = [process for process in before if process.tag not in self._ending]
+            running = [process for process in before if not self._is_known(process)]
             self.boot_id, self.clock = boot_id, clock
             self.lose(running, f"{self._transport.name} was rebooted while it ran there")
 
     async def _ends(self, tags: Sequence[str]) -> list[list[str]]:
+        # One that is being started may not be there when the host looks, and be there when we hear of that.
+        starting = {tag for tag in tags if tag in self.processes and self.processes[tag].is_starting}
         text = script(self._control, [call("nepi_ends", self._control, *tags)])
         done = await ask(self._transport, text, deadline_s=START_DEADLINE_S)
-        return [raw.split() for raw in done.stdout.decode(errors="replace").splitlines()]
+        told = [raw.split() for raw in done.stdout.decode(errors="replace").splitlines()]
+        return [words for words in told if words[0] != "gone" or words[1] not in starting]
 
     # -- ending
 

@@ -444,8 +444,13 @@ nepi_watch() { # CONTROL: prints "ready BOOT", then each end as it comes and wha
 	{ read -r nepi_pid nepi_ticks nepi_word nepi_rest <"$1/watcher"; } && {
 		# The one of a connection that was lost would take messages from us.
 		! nepi_alive "$nepi_word" "$nepi_rest" || kill -s KILL "$nepi_word" 2>/dev/null
-		! nepi_alive "$nepi_pid" "$nepi_ticks" || kill -s KILL "$nepi_pid" 2>/dev/null
+		if nepi_alive "$nepi_pid" "$nepi_ticks"; then
+			nepi_line= # what it has started, which would follow outputs for ever
+			{ read -r nepi_line <"/proc/$nepi_pid/task/$nepi_pid/children"; }
+			kill -s KILL "$nepi_pid" $nepi_line
+		fi
 	}
+	nepi_tails= nepi_ports= nepi_slow=
 	exec 3<>"$1/ends" # all that is printed goes through it, so that lines stay whole
 	cat <&3 &
 	nepi_cat=$!
@@ -457,7 +462,6 @@ nepi_watch() { # CONTROL: prints "ready BOOT", then each end as it comes and wha
 		nepi_words="$nepi_words $nepi_pid ${20}"
 	done
 	echo "${nepi_words# }" >"$nepi_control/watcher"
-	nepi_tails= nepi_ports= nepi_slow=
 	! tail -s 0.1 /dev/null 2>/dev/null || nepi_slow='-s 0.1'
 	read -r nepi_line </proc/sys/kernel/random/boot_id
 	echo "ready $nepi_line" >&3

@@ -27,6 +27,7 @@ class RemoteProcess:
         is_privileged: it runs as root by sudo.
         mirrors: local copies of its outputs.
         started_at: seconds since the epoch by our clock; 0 until it is known to have started.
+        is_starting: its host is being asked to start it, and may not know of it yet.
         left_nothing: it has ended, and then there was no file in the folder that it ran in.
     """
 
@@ -54,6 +55,7 @@ class RemoteProcess:
         self.clock: HostClock | None = None
         self.row = 0
         self.left_nothing = False
+        self.is_starting = False
         self._pid = 0
         self._following: list[int] = []
         self._writing = asyncio.Lock()
