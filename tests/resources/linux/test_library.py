@@ -32,6 +32,7 @@ def test_tools_measure_between_hosts_and_their_results_are_read(lab: Lab, contro
     ping = ec.add("Ping", a, target=b, count=2, interval="200ms")
     ways = [ec.add("Traceroute", a, target=b), ec.add("Mtr", a, target=b, reportCycles=1)]
     nping = ec.add("NPing", a, target=b, c=1)
+    nping.start_when(ping.finished & ways[0].finished & ways[1].finished)  # it counts replies to others, too
     stress = ec.add("Stress", a, duration="1s", cpu=1)
     watch = ec.add("TcpInfo", a)
     ec.run(deadline="60s")
