@@ -62,7 +62,8 @@ class Describing(Part):
 
     def _create(self, rtype: str, guid: int | None, name: str | None, connect_to: Iterable[Guid], values: Mapping[str, Any]) -> int:
         """Add a resource as a whole, or not at all. It has its name first, so that messages about the rest can use it."""
-        rclass = self.substitute(ResourceFactory.find(rtype, self.backend))
+        connect_to = list(connect_to)
+        rclass = self.substitute(self._class_between(rtype, connect_to))
         with self._lock:
             self._refuse_when_over("register_resource")
             if name is not None:
@@ -80,6 +81,14 @@ class Describing(Part):
                 self.remove_resource(manager.guid)
                 raise
             return manager.guid
+
+    def _class_between(self, rtype: str, peers: Iterable[Guid]) -> type[ResourceManager]:
+        """Return the class of a type; of one without a backend perhaps another one, which joins its backend with that of a peer."""
+        found = ResourceFactory.find(rtype, self.backend)
+        if not found.across or "::" in rtype:
+            return found
+        backends = (self.resource(peer).rtype().partition("::")[0] for peer in peers)
+        return next((ResourceFactory.find(found.across[one]) for one in backends if one in found.across), found)
 
     def add(
         self, rtype: str, *connect_to: Guid, name: str | None = None, attributes: Mapping[str, Any] | None = None, **values: Any

@@ -130,8 +130,11 @@ class ResourceManager(Template):
     wants: ClassVar[Mapping[Any, int]] = {}
     """The same for kinds that may be missing."""
     service: ClassVar[bool] = False
-    finds_routes: ClassVar[tuple[int, ...]] = ()
     """Whether it runs until it is stopped, as nodes, links and servers do."""
+    finds_routes: ClassVar[tuple[int, ...]] = ()
+    """Versions of IP that it finds the routes of its node for, as routing daemons do."""
+    across: ClassVar[Mapping[str, str]] = {}
+    """By the backend of a resource that it is connected to when it is added by its short name: the type that is taken instead."""
     role: ClassVar[Role] = ""
     """What it is in a topology."""
     tools: ClassVar[tuple[str, ...]] = ()

@@ -41,6 +41,15 @@ def test_a_hybrid_ping_over_20_ms_takes_40_ms_and_nothing_is_left(tmp_path: Path
         assert ledger.rows() == []
 
 
+@pytest.mark.parametrize("backend", ["netns", "ns3"])
+def test_a_link_between_the_two_is_a_hybrid_one_by_itself(tmp_path: Path, backend: str) -> None:
+    with ExperimentController("between", tmp_path, backend=backend) as ec:
+        real, simulated = ec.add("netns::Node", name="a"), ec.add("ns3::Node", name="b")
+        kinds = [ec.resource(ec.add("Link", *ends)).rtype() for ends in ((real, simulated), (simulated, real), (real, real))]
+        assert kinds[:2] == ["hybrid::Link", "hybrid::Link"]
+        assert (kinds[2] == "hybrid::Link") == (backend == "ns3")
+
+
 def test_a_hybrid_link_wants_one_end_of_each_kind(tmp_path: Path) -> None:
     with ExperimentController("wrong", tmp_path, backend="netns") as ec:
         ec.add("hybrid::Link", ec.add("Node", name="a"), ec.add("Node", name="b"))

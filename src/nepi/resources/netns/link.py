@@ -98,6 +98,7 @@ class Link(VerifiedLink, Impaired, rtype="netns::Link"):
 
     service = True
     role: ClassVar[Role] = "link"
+    across: ClassVar = {"ns3": "hybrid::Link"}
     wants: ClassVar = {Node: _READY, Switch: _READY}
     check: ClassVar[Check | None] = staticmethod(check_link)
 

@@ -49,6 +49,7 @@ class Link(SimulatedResource, Impairments, rtype="ns3::Link"):
 
     service = True
     role: ClassVar[Role] = "link"
+    across: ClassVar = {"netns": "hybrid::Link"}
     wants: ClassVar = {Node: _READY, Switch: _READY}
     check: ClassVar[Check | None] = staticmethod(check_link)
 
