@@ -5,17 +5,22 @@ from __future__ import annotations
 import os
 import sys
 from pathlib import Path
-from typing import Annotated, NoReturn
+from typing import TYPE_CHECKING, Annotated, Final, NoReturn
 
 import typer
 
 from nepi.cli.complete import complete_nodes, complete_runs
 from nepi.cli.console import complain
 from nepi.cli.runs_here import find_run
-from nepi.errors import UsageError
+from nepi.errors import UsageError, did_you_mean
+
+if TYPE_CHECKING:
+    from nepi.results.store import Run
 
 NOT_FOUND = 127
 """What shells exit with when there is no such command."""
+
+PACKAGES: Final = {"ssh": "openssh-client"}
 
 RunArgument = Annotated[str, typer.Argument(metavar="RUN", help="The run.", autocompletion=complete_runs)]
 NodeArgument = Annotated[str, typer.Argument(metavar="NODE", help="A node of it.", autocompletion=complete_nodes)]
@@ -23,7 +28,7 @@ NodeArgument = Annotated[str, typer.Argument(metavar="NODE", help="A node of it.
 
 def shell(run: RunArgument, node: NodeArgument) -> None:
     """Open a shell in a node."""
-    enter(run, node, [os.environ.get("SHELL") or "/bin/sh"])
+    enter(run, node, [])
 
 
 def execute(
@@ -36,28 +41,45 @@ def execute(
 
 
 def enter(run: str, node: str, argv: list[str]) -> NoReturn:
-    """Become a command in a node of a run.
+    """Become a command, or without one a shell, in a node of a run.
 
     Raises:
         NepiError: there is no such run or node, or it is not up.
     """
-    from nepi.hosts.enter import enter_argv
     from nepi.results.store import RunState
 
     found = find_run(run)
     if found.state not in (RunState.RUNNING, RunState.KEPT, RunState.DEAD, RunState.LEFT_BEHIND, RunState.CONTROLLER_FAILED):
         raise UsageError(f"run {found.name} is {found.state}: its nodes are gone")
-    elsewhere = sorted(one.name for one in (found.path / "hosts").glob("*"))
-    if elsewhere and not (found.path / "agent.sock").exists():
-        raise UsageError(f"the nodes of run {found.name} are on {', '.join(elsewhere)}: only nodes on this machine can be entered so")
-    if not (found.path / "agent.sock").exists():
-        raise UsageError(f"run {found.name} has no namespaces: only nodes of the netns backend can be entered")
-    command = enter_argv(found.path, node, argv)
+    command = entering(found, node, argv)
     sys.stdout.flush()
     sys.stderr.flush()
     os.environ |= {"NEPI_RUN": str(Path(found.path)), "NEPI_NODE": node}
     try:
         os.execvp(command[0], command)
     except OSError as error:
-        complain(f"cannot run {command[0]}: {error.strerror}; install it (Debian package util-linux)")
+        package = PACKAGES.get(Path(command[0]).name, "util-linux")
+        complain(f"cannot run {command[0]}: {error.strerror}; install it (Debian package {package})")
         raise typer.Exit(NOT_FOUND) from None
+
+
+def entering(found: Run, node: str, argv: list[str]) -> list[str]:
+    """Return the command line that enters a node: a host by its own way, a namespace by the run's agent."""
+    from nepi.results.contents import read_description
+
+    hosts = {one.name: one for one in read_description(found.path).resources if one.rtype == "linux::Node"}
+    if node in hosts:
+        from nepi.resources.linux import enter as of_hosts
+
+        at_terminal = all(os.isatty(number) for number in range(3))
+        return of_hosts.enter_argv(found.path, hosts[node], argv, terminal=at_terminal)
+    if (found.path / "agent.sock").exists():
+        from nepi.hosts.enter import enter_argv
+
+        return enter_argv(found.path, node, argv or [os.environ.get("SHELL") or "/bin/sh"])
+    elsewhere = sorted(one.name for one in (found.path / "hosts").glob("*"))
+    if elsewhere:
+        raise UsageError(f"namespaces of run {found.name} are on {', '.join(elsewhere)}: only those on this machine can be entered so")
+    if hosts:
+        raise UsageError(f"no node {node!r} in this run{did_you_mean(node, hosts)}; it has {', '.join(sorted(hosts))}")
+    raise UsageError(f"run {found.name} has no namespaces and no hosts: its nodes cannot be entered")
