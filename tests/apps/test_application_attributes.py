@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from nepi.apps.application import NOT_YET, check_application
+from nepi.apps.application import check_application
 from nepi.apps.expected_status import expected_statuses
 from nepi.apps.option_attribute import option_attributes
 from nepi.apps.output_text import last_lines
@@ -62,12 +62,6 @@ def mistakes(**attributes: object) -> list[str]:
 
 def test_an_application_that_is_right_has_no_mistakes() -> None:
     assert mistakes(command="ls | wc -l", env="A=1", expectedStatus="0,1", tearDown="rm -f x") == []
-
-
-@pytest.mark.parametrize("name", NOT_YET)
-def test_an_attribute_of_the_original_that_is_not_supported_yet_says_what_to_do(name: str) -> None:
-    (mistake,) = mistakes(command="true", **{name: "something"})
-    assert mistake == f"attribute {name!r} is not supported yet: {NOT_YET[name]}"
 
 
 def test_every_mistake_of_an_application_is_told() -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
-from typing import Any, ClassVar, Final
+from typing import Any, ClassVar
 
 from nepi.apps.command_application import check_command
 from nepi.apps.command_line import command_argv
@@ -16,18 +16,10 @@ from nepi.hosts.roles import HostNode
 from nepi.model.experiment import ResourceDescription
 from nepi.model.typespec import Check
 
-NOT_YET: Final[Mapping[str, str]] = {
-    "forwardX11": "a graphical program cannot be shown",
-}
-"""Attributes of the original that no host of this version has a use for, and what to do instead."""
-
 
 def check_application(one: ResourceDescription, peers: Sequence[ResourceDescription], facts: Mapping[str, Any]) -> Iterable[str]:
     """Find what is wrong with the attributes of an Application."""
     yield from check_command(one, peers, facts)
-    for name, why in NOT_YET.items():
-        if one.attributes.get(name):
-            yield f"attribute {name!r} is not supported yet: {why}"
     try:
         command_argv(one.attributes.get("command", ""))
     except BadValueError as error:
@@ -49,7 +41,9 @@ class Application(Provisioned):
     openStdin = Attribute.boolean(False, help="Leave standard input open for ec.send_stdin, after `stdin`.", flags=Flags.Design)
     listens = Attribute.integer(help="TCP port on which it accepts when it has started.", range=(1, 65_535), flags=Flags.Design)
     sudo = Attribute.boolean(False, help="Run as root; commands in namespaces always do.", flags=Flags.Design)
-    forwardX11 = Attribute.boolean(False, help="Show its windows here (not supported yet).", flags=Flags.Design)
+    forwardX11 = Attribute.boolean(
+        False, help="Show its windows here (hosts only), as ssh -Y; only while the controller's connection lives.", flags=Flags.Design
+    )
 
     def argv(self) -> list[str]:
         """Return the command as an argument list."""

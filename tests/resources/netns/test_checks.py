@@ -26,6 +26,14 @@ def test_a_node_has_every_application() -> None:
         assert (made.rtype(), made.get_help()) == (f"netns::{name}", made.__doc__)
 
 
+def test_windows_of_commands_in_namespaces_are_refused() -> None:
+    one = ResourceDescription(1, "netns::Application", "app", {"command": "xterm", "forwardX11": True})
+    check = APPLICATIONS["Application"].check
+    assert check is not None
+    (mistake,) = check(one, (), {})
+    assert "cannot be shown; those of a linux::Application can" in mistake
+
+
 def test_every_program_that_an_application_needs_has_its_package_named() -> None:
     for name in APPLICATIONS:
         spec = ResourceFactory.spec(ResourceFactory.find(name, "netns"))

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path, PurePosixPath
+from types import MappingProxyType
 from typing import ClassVar, Final
 
 from nepi.apps.building import Provisioner
@@ -32,6 +33,11 @@ class _OnHost(Provisioned):
     check: ClassVar[Check | None] = staticmethod(check_provisioning)
     sudo = Attribute.boolean(False, help="Run it as root, by sudo; nothing happens when root is logged in.", flags=Flags.Design)
     _is_followed: bool = False
+    _display: Mapping[str, str] = MappingProxyType({})
+
+    def variables(self) -> dict[str, str]:
+        """Return the variables of the command; with `forwardX11`, those by which it finds the display."""
+        return {**super().variables(), **self._display}
 
     def folders(self) -> Folders:
         """Return the folders that the path tags stand for: on the host, and of this run alone."""
@@ -123,8 +129,24 @@ class _OnHost(Provisioned):
             await process.follow()
 
     async def _execute(self, node: HostNode) -> Process:
-        process = await super()._execute(node)
+        process = await (self._execute_with_windows(node) if self._shows_windows else super()._execute(node))
         await self._follow(process)
+        return process
+
+    @property
+    def _shows_windows(self) -> bool:
+        """Whether it is to be started with a display; what an earlier controller has started is not started again."""
+        return "forwardX11" in self._attributes and bool(self.get("forwardX11")) and self._found is None
+
+    async def _execute_with_windows(self, node: HostNode) -> Process:
+        display = self.peer(Node).site.display
+        self._display = await display.use()
+        try:
+            process = await super()._execute(node)
+        except BaseException:
+            await display.leave()
+            raise
+        display.leave_with(process)
         return process
 
     async def bring_trace(self, name: str) -> None:

@@ -15,6 +15,7 @@ from nepi.hosts.port import Completed
 from nepi.hosts.remote.quoting import call
 from nepi.hosts.remote.session import RemoteSession
 from nepi.model.states import ENDED
+from nepi.resources.linux.display import Display
 from nepi.resources.linux.layout import Layout, home_of
 from nepi.resources.linux.machine import Machine, MachineFacts
 from nepi.resources.linux.packages import distribution
@@ -46,11 +47,13 @@ class Site:
         session: what runs there is started, watched and ended by it.
         layout: where things are.
         machine: what is known of the host and was brought there.
+        display: this machine's display, for commands there.
     """
 
     def __init__(self, name: str, session: RemoteSession, layout: Layout) -> None:
         self.session = session
         self.layout = layout
+        self.display = Display(session.transport)
         self._name = name
         self._cleaned: set[str] = set()
         self._asked: Batcher[PurePosixPath, bool] = Batcher(self._have_files, size=FOLDERS_AT_ONCE)
@@ -189,8 +192,10 @@ class Site:
 
     async def close(self) -> None:
         """Take away the run's folder and what runs there; the connection is left to who made it."""
+        await self.display.close()
         await self.session.close()
 
     async def detach(self) -> None:
         """Leave everything as it is, and disconnect."""
+        await self.display.close()
         await self.session.detach()
