@@ -64,22 +64,24 @@ def enter(run: str, node: str, argv: list[str]) -> NoReturn:
 
 
 def entering(found: Run, node: str, argv: list[str]) -> list[str]:
-    """Return the command line that enters a node: a host by its own way, a namespace by the run's agent."""
+    """Return the command line that enters a node: a host by its own way, a namespace by the agent of the machine that it is on."""
     from nepi.results.contents import read_description
 
-    hosts = {one.name: one for one in read_description(found.path).resources if one.rtype == "linux::Node"}
-    if node in hosts:
+    places = {one.name: one for one in read_description(found.path).resources if one.rtype in ("linux::Node", "netns::Node")}
+    place = places.get(node)
+    at_terminal = all(os.isatty(number) for number in range(3))
+    if place is not None and place.rtype == "linux::Node":
         from nepi.resources.linux import enter as of_hosts
 
-        at_terminal = all(os.isatty(number) for number in range(3))
-        return of_hosts.enter_argv(found.path, hosts[node], argv, terminal=at_terminal)
+        return of_hosts.enter_argv(found.path, place, argv, terminal=at_terminal)
+    if place is not None and place.attributes.get("host"):
+        from nepi.hosts.remote_agent import entering as of_machines
+
+        return of_machines.enter_argv(found.path, str(place.attributes["host"]), node, argv, terminal=at_terminal)
     if (found.path / "agent.sock").exists():
         from nepi.hosts.enter import enter_argv
 
         return enter_argv(found.path, node, argv or [os.environ.get("SHELL") or "/bin/sh"])
-    elsewhere = sorted(one.name for one in (found.path / "hosts").glob("*"))
-    if elsewhere:
-        raise UsageError(f"namespaces of run {found.name} are on {', '.join(elsewhere)}: only those on this machine can be entered so")
-    if hosts:
-        raise UsageError(f"no node {node!r} in this run{did_you_mean(node, hosts)}; it has {', '.join(sorted(hosts))}")
-    raise UsageError(f"run {found.name} has no namespaces and no hosts: its nodes cannot be entered")
+    if places and place is None:
+        raise UsageError(f"no node {node!r} in this run{did_you_mean(node, places)}; it has {', '.join(sorted(places))}")
+    raise UsageError(f"run {found.name} has no namespaces and no hosts that are up: its nodes cannot be entered")

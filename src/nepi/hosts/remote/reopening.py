@@ -5,6 +5,7 @@ No key is in it and no password: a user's name, the path of a key file and publi
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Mapping
 from dataclasses import fields
 from pathlib import Path
@@ -14,7 +15,7 @@ from nepi.hosts.remote.local_transport import LocalTransport
 from nepi.hosts.remote.ssh_options import HostKeys, Jump, SshOptions
 from nepi.hosts.remote.transport import Transport
 
-__all__ = ["options_of", "transport_of", "way_of"]
+__all__ = ["command_to", "options_of", "transport_of", "way_of"]
 
 _PATHS: Final = ("identity", "pins", "config")
 
@@ -70,3 +71,23 @@ def transport_of(way: Mapping[str, Any], name: str = "") -> Transport:
     from nepi.hosts.remote.ssh_transport import SshPool  # asyncssh is an extra
 
     return SshPool().transport(name or options.hostname, options)
+
+
+def command_to(way: Mapping[str, Any], command: str, *, terminal: bool) -> list[str]:
+    """Return the command line that takes a person the way to a host and runs a command there.
+
+    Args:
+        way: what `way_of` wrote.
+        command: shell text, made by `nepi.hosts.remote.quoting` only.
+        terminal: whether it gets a terminal there; on this machine it has what the caller has.
+
+    Raises:
+        ConnectError: the user's ssh configuration, or a key, is not as it must be.
+    """
+    options = options_of(way)
+    if options is None:
+        return ["/bin/sh", "-c", command]
+    from nepi.hosts.remote.ssh_command import ssh_argv
+    from nepi.hosts.remote.ssh_connect import find_routes  # asyncssh is an extra
+
+    return ssh_argv(asyncio.run(find_routes(options)), command, terminal=terminal)

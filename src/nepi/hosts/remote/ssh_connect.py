@@ -11,11 +11,12 @@ from typing import Any, Final
 
 import asyncssh
 
+from nepi.errors import ConnectError
 from nepi.hosts.remote.ssh_errors import Failure, Hope, explain, where
 from nepi.hosts.remote.ssh_options import Jump, SshOptions, parse_jumps
 from nepi.hosts.remote.ssh_trust import USUAL_FILES, Client, Trust
 
-__all__ = ["Attempt", "Route", "find_route", "unreadable"]
+__all__ = ["Attempt", "Route", "find_route", "find_routes", "unreadable"]
 
 LOG: Final = logging.getLogger("asyncssh")
 if LOG.level == logging.NOTSET:  # at INFO it writes down every command, and what a command holds is nobody's business
@@ -85,6 +86,23 @@ async def find_route(options: SshOptions) -> Route:
         way = parse_jumps(conf.tunnel) if isinstance(conf.tunnel, str) else ()
         way = () if way and way[0].hostname == options.hostname else way  # "Host *" means the gateway, too: ssh_config(5)
     return Route(options, way, arguments, conf.host, conf.port, conf.username, _known_files(options, conf))
+
+
+async def find_routes(options: SshOptions) -> list[Route]:
+    """Read the configuration for a host, then for those on the way to it, the nearest to the host first.
+
+    Raises:
+        ConnectError: it, or a key, is not as it must be.
+    """
+    routes: list[Route] = []
+    following: SshOptions | None = options
+    while following is not None:
+        try:
+            routes.append(await find_route(following))
+        except (OSError, ValueError) as error:
+            raise ConnectError(unreadable(following, error).text) from None
+        following = routes[-1].before()
+    return routes
 
 
 def _arguments(options: SshOptions) -> dict[str, Any]:

@@ -2,24 +2,18 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Final
+from typing import Any, Final
 
 from nepi.errors import ResourceError
 from nepi.execution.ledger import Ledger, Row
 from nepi.hosts.remote.quoting import call
-from nepi.hosts.remote.reopening import options_of, way_of
+from nepi.hosts.remote.reopening import command_to, way_of
 from nepi.hosts.remote.session import FOLDER_KIND
-from nepi.hosts.remote.ssh_command import ssh_argv
 from nepi.model.experiment import ResourceDescription
 from nepi.resources.linux.layout import as_folder
 from nepi.resources.linux.reach import is_local, ssh_options
-
-if TYPE_CHECKING:
-    from nepi.hosts.remote.ssh_connect import Route
-    from nepi.hosts.remote.ssh_options import SshOptions
 
 _PLACE: Final = ("local", "hostname", "port", "username", "jumps")
 """What of a way tells hosts and users apart. Files may be relative to a folder that we are not in."""
@@ -56,10 +50,7 @@ def enter_argv(run_dir: Path, node: ResourceDescription, argv: Sequence[str], *,
         raise ResourceError(f"node {node.name} is not up: this run has nothing on {node.attributes.get('hostname')}", backend="linux")
     folders = [f"{row.identity['path']}/node-{as_folder(node.name)}" for row in rows]
     words = ["-c", _ENTER, "sh", node.name, *folders, "--", *argv]
-    options = options_of(rows[0].identity["way"])
-    if options is None:
-        return ["/bin/sh", *words]
-    return ssh_argv(asyncio.run(_routes(options)), call("exec /bin/sh", *words), terminal=terminal)
+    return command_to(rows[0].identity["way"], call("exec /bin/sh", *words), terminal=terminal)
 
 
 def rows_of_host(ledger: Ledger, values: Mapping[str, Any], run_dir: Path) -> list[Row]:
@@ -72,18 +63,3 @@ def rows_of_host(ledger: Ledger, values: Mapping[str, Any], run_dir: Path) -> li
     asked = way_of(None if is_local(values) else ssh_options(values, run_dir / "pins"))
     exact = [row for row in rows if {**row.identity["way"], "pins": ""} == {**asked, "pins": ""}]
     return exact or [row for row in rows if all(row.identity["way"].get(name) == asked.get(name) for name in _PLACE)]
-
-
-async def _routes(options: SshOptions) -> list[Route]:
-    """Read the user's ssh configuration: for the host, and for each one on the way to it."""
-    from nepi.hosts.remote.ssh_connect import find_route, unreadable  # asyncssh is an extra
-
-    routes: list[Route] = []
-    following: SshOptions | None = options
-    while following is not None:
-        try:
-            routes.append(await find_route(following))
-        except (OSError, ValueError) as error:
-            raise ResourceError(unreadable(following, error).text, backend="linux") from None
-        following = routes[-1].before()
-    return routes
