@@ -346,6 +346,17 @@ class Stream : public SimpleRefCount<Stream>
 
     void Read(Ptr<Socket> socket)
     {
+        if (m_closed && !udp)
+        {
+            // As a kernel does whose program has closed its socket: what arrives is answered by a reset, and the sender drops what it
+            // still has. Else megabytes in its buffer would compete with whatever is measured next. ns-3 resets when something is unread.
+            if (!m_reset)
+            {
+                m_reset = true;
+                Simulator::ScheduleNow(&Socket::Close, socket);
+            }
+            return;
+        }
         while (Ptr<Packet> packet = socket->Recv())
         {
             if (packet->GetSize() == 0)
@@ -486,7 +497,7 @@ class Stream : public SimpleRefCount<Stream>
     uint64_t m_bytes;
     Ptr<Socket> m_listener, m_sender, m_accepted;
     double m_transit{0};
-    bool m_stopped{false}, m_closed{false};
+    bool m_stopped{false}, m_closed{false}, m_reset{false};
 };
 
 /** A measurement of throughput: streams, reports at intervals. Rows of kind 1: one for each stream and report. */
