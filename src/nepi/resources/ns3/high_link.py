@@ -117,7 +117,9 @@ class Link(SimulatedResource, Impairments, rtype="ns3::Link"):
 
     def _shaping(self, device: int, own: Shape, other: Shape) -> Sequence[Any]:
         waiting = queue_packets(own, self._mtu + ETHERNET_BYTES) if own.rate_bps else UNLIMITED_QUEUE
-        return ("Shape", device, simulated_rate(own.rate_bps, self._mtu), waiting, float(other.loss or 0.0))
+        # Nothing gets through a cable that is not plugged in; the interfaces stay, and so do routes over them.
+        loss = float(other.loss or 0.0) if self.get("up") else 1.0
+        return ("Shape", device, simulated_rate(own.rate_bps, self._mtu), waiting, loss)
 
     async def _capture(self, run: SimulationRun) -> None:
         nodes = [device for device, end in zip(self._devices, self._ends, strict=True) if isinstance(self.ec.get_resource(end), Node)]
@@ -137,7 +139,5 @@ class Link(SimulatedResource, Impairments, rtype="ns3::Link"):
             raise ResourceError(f"link {self.name}: {'; '.join(mistakes)}")
         if self.run is None:
             return
-        if "up" in values:
-            await self.run.session.child.call(*(("SetUp", device, bool(self.get("up"))) for device in self._devices))
         await self._shape(self.run)
         self.changed_at = tnow()

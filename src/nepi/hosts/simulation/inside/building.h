@@ -227,20 +227,6 @@ AddRoute(int node, std::string network, std::string via, std::string over)
     Ipv4StaticRoutingHelper().GetStaticRouting(four)->AddNetworkRouteTo(Ipv4Address(ip.c_str()), Mask(prefix), Ipv4Address(via.c_str()), index);
 }
 
-/** Take an interface up or down, as a cable that is plugged or pulled. */
-inline void
-SetUp(int device, bool up)
-{
-    Ptr<NetDevice> one = g_devices[device];
-    Ptr<Ipv4> four = one->GetNode()->GetObject<Ipv4>();
-    if (!four)
-    {
-        return;
-    }
-    uint32_t index = InterfaceOf(one->GetNode(), one);
-    up ? four->SetUp(index) : four->SetDown(index);
-}
-
 /** Everything that the IPv4 layer of a node sends and gets, as raw IP. */
 inline void
 Capture(int device, std::string prefix)
