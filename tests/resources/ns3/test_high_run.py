@@ -69,3 +69,11 @@ def test_nothing_gets_through_a_cable_that_is_not_plugged_in(tmp_path: Path, chi
         assert [one[4] for one in children[0].those("Shape")] == [1.0, 1.0]
         ec.set("link", "up", True)
         assert [one[4] for one in children[0].those("Shape")][2:] == [0.25, 0.25]
+
+
+def test_random_numbers_follow_from_the_description_and_not_from_the_order_of_making(tmp_path: Path, children: list[Yes]) -> None:
+    with two_nodes(tmp_path, loss=0.25) as ec:
+        ec.deploy()
+        ec.wait_started("link")
+        guid = ec.resource("link").guid
+        assert [one[5] for one in children[0].those("Shape")] == [1000 * (1 + 2 * guid), 1000 * (2 + 2 * guid)]

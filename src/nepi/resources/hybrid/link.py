@@ -152,9 +152,10 @@ class Link(Impairments, rtype="hybrid::Link"):
         simulated_first = not isinstance(self.ec.resource(self._ends[0]), NamespaceNode)
         own, other = (first, second) if simulated_first else (second, first)
         calls: list[Sequence[Any]] = [("SetDelay", self._channel, self._delay_ns())]
-        for device, leaving, arriving in ((self._devices[0], own, other), (self._devices[1], other, own)):
+        for end, leaving, arriving in ((0, own, other), (1, other, own)):
             waiting = queue_packets(leaving, self._mtu + ETHERNET_BYTES) if leaving.rate_bps else UNLIMITED_QUEUE
-            calls.append(("Shape", device, simulated_rate(leaving.rate_bps, self._mtu), waiting, float(arriving.loss or 0.0)))
+            limits = (simulated_rate(leaving.rate_bps, self._mtu), waiting, float(arriving.loss or 0.0))
+            calls.append(("Shape", self._devices[end], *limits, SimulationRun.stream_of(self.guid, end)))
         await simulation.session.child.call(*calls)
 
     async def apply(self, values: Mapping[str, Any]) -> None:

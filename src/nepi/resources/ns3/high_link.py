@@ -112,14 +112,15 @@ class Link(SimulatedResource, Impairments, rtype="ns3::Link"):
     async def _shape(self, run: SimulationRun) -> None:
         first, second = self.shapes()
         # What leaves by one end is lost at the other.
-        calls = [self._shaping(self._devices[0], first, second), self._shaping(self._devices[1], second, first)]
+        calls = [self._shaping(0, first, second), self._shaping(1, second, first)]
         await run.session.child.call(*calls, ("SetDelay", self._channel, self._delay_ns()))
 
-    def _shaping(self, device: int, own: Shape, other: Shape) -> Sequence[Any]:
+    def _shaping(self, end: int, own: Shape, other: Shape) -> Sequence[Any]:
         waiting = queue_packets(own, self._mtu + ETHERNET_BYTES) if own.rate_bps else UNLIMITED_QUEUE
         # Nothing gets through a cable that is not plugged in; the interfaces stay, and so do routes over them.
         loss = float(other.loss or 0.0) if self.get("up") else 1.0
-        return ("Shape", device, simulated_rate(own.rate_bps, self._mtu), waiting, loss)
+        stream = SimulationRun.stream_of(self.guid, end)
+        return ("Shape", self._devices[end], simulated_rate(own.rate_bps, self._mtu), waiting, loss, stream)
 
     async def _capture(self, run: SimulationRun) -> None:
         nodes = [device for device, end in zip(self._devices, self._ends, strict=True) if isinstance(self.ec.get_resource(end), Node)]

@@ -78,7 +78,8 @@ class WifiNetwork(Medium, rtype="ns3::WifiNetwork"):
 
     def joining(self, node: int, station: Station, mac: str) -> Sequence[Any]:
         """Return the call that makes a station on it."""
-        return ("AddStation", node, self.number, station.get("accessPoint"), mac, station.mtu_bytes, self.get("rtsThreshold"))
+        stream = SimulationRun.stream_of(station.guid)
+        return ("AddStation", node, self.number, station.get("accessPoint"), mac, station.mtu_bytes, self.get("rtsThreshold"), stream)
 
 
 class CsmaNetwork(Medium, rtype="ns3::CsmaNetwork"):
@@ -93,7 +94,7 @@ class CsmaNetwork(Medium, rtype="ns3::CsmaNetwork"):
 
     def joining(self, node: int, station: Station, mac: str) -> Sequence[Any]:
         """Return the call that makes a station on it."""
-        return ("AddTapOfWire", node, self.number, mac, station.mtu_bytes)
+        return ("AddTapOfWire", node, self.number, mac, station.mtu_bytes, SimulationRun.stream_of(station.guid))
 
 
 class Station(SimulatedResource, rtype="ns3::Station"):

@@ -100,6 +100,14 @@ class SimulationRun:
             for one in simulated
         )
 
+    @staticmethod
+    def stream_of(guid: int, end: int = 0) -> int:
+        """Return the first of a thousand streams of random numbers that an end of a resource has for itself.
+
+        They follow from the description alone, and not from the order in which things come to be made, which chance decides.
+        """
+        return 1000 * (1 + 2 * guid + end)
+
     @property
     def names(self) -> list[str]:
         """The names of nodes and switches, by their numbers."""

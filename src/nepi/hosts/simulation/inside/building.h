@@ -101,9 +101,9 @@ AddChannel(int64_t delay)
     return int(g_channels.size()) - 1;
 }
 
-/** Shape what leaves by a device and what arrives at it. */
+/** Shape what leaves by a device and what arrives at it, whose loss is drawn from a stream of random numbers of its own. */
 inline void
-Shape(int device, uint64_t rate, uint32_t queue, double loss)
+Shape(int device, uint64_t rate, uint32_t queue, double loss, int64_t stream)
 {
     Ptr<SimpleNetDevice> one = DynamicCast<SimpleNetDevice>(g_devices[device]);
     one->SetAttribute("DataRate", DataRateValue(DataRate(rate)));
@@ -114,7 +114,7 @@ Shape(int device, uint64_t rate, uint32_t queue, double loss)
         errors = CreateObject<RateErrorModel>();
         errors->SetUnit(RateErrorModel::ERROR_UNIT_PACKET);
         errors->SetRate(loss);
-        errors->AssignStreams(1000000 + device);
+        errors->AssignStreams(stream);
     }
     one->SetReceiveErrorModel(errors);
 }

@@ -63,7 +63,7 @@ StandardOf(const std::string& name)
 }
 
 inline int
-AddStation(int node, int air, bool isAccessPoint, std::string mac, uint16_t mtu, int rtsThreshold)
+AddStation(int node, int air, bool isAccessPoint, std::string mac, uint16_t mtu, int rtsThreshold, int64_t stream)
 {
     Air& on = g_airs[air];
     YansWifiPhyHelper phy;
@@ -98,7 +98,7 @@ AddStation(int node, int air, bool isAccessPoint, std::string mac, uint16_t mtu,
     Ptr<WifiMac> layer = DynamicCast<WifiNetDevice>(device)->GetMac();
     layer->SetAddress(Mac48Address(mac.c_str()));
     layer->GetFrameExchangeManager()->SetAddress(Mac48Address(mac.c_str()));
-    WifiHelper::AssignStreams(NetDeviceContainer(device), 2000000 + 1000 * int(g_devices.size()));
+    WifiHelper::AssignStreams(NetDeviceContainer(device), stream);
     return Keep(node, device);
 }
 
@@ -115,7 +115,7 @@ AddWire(uint64_t rate, int64_t delay)
 }
 
 inline int
-AddTapOfWire(int node, int wire, std::string mac, uint16_t mtu)
+AddTapOfWire(int node, int wire, std::string mac, uint16_t mtu, int64_t stream)
 {
     Ptr<CsmaNetDevice> device = CreateObject<CsmaNetDevice>();
     device->SetAddress(Mac48Address(mac.c_str()));
@@ -123,6 +123,7 @@ AddTapOfWire(int node, int wire, std::string mac, uint16_t mtu)
     g_nodes[node]->AddDevice(device);
     device->SetMtu(mtu);
     device->Attach(g_wires[wire]);
+    device->AssignStreams(stream);
     return Keep(node, device);
 }
 
