@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 
 from nepi import ExperimentController
+from nepi.errors import ExperimentError, ResourceError
 from nepi.hosts.simulation.child import SimulationChild
 from nepi.hosts.simulation.output import END
 
@@ -77,3 +78,22 @@ def test_random_numbers_follow_from_the_description_and_not_from_the_order_of_ma
         ec.wait_started("link")
         guid = ec.resource("link").guid
         assert [one[5] for one in children[0].those("Shape")] == [1000 * (1 + 2 * guid), 1000 * (2 + 2 * guid)]
+
+
+def test_a_simulation_that_cannot_go_on_fails_the_run_instead_of_holding_it(
+    tmp_path: Path, children: list[Yes], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(Yes, "advance", ResourceError("ns-3 refused: runtime_error: no"))
+    with two_nodes(tmp_path) as ec:
+        with pytest.raises(ExperimentError):
+            ec.run(deadline="30s")
+        assert "the simulation cannot go on: ns-3 refused: runtime_error: no" in ec.resource("ping").failure
+    assert children[0].is_closed
+
+
+def test_a_collector_does_not_make_a_simulation_follow_the_real_time(tmp_path: Path, children: list[Yes]) -> None:
+    with two_nodes(tmp_path) as ec:
+        ec.add("Collector", "ping", traceName="stdout")
+        ec.deploy()
+        ec.wait_started("link")
+        assert children[0].asked["begin"]["realtime"] is False

@@ -66,6 +66,7 @@ class SimulationChild:
         self._numbers = itertools.count(1)
         self._asked: dict[int, asyncio.Future[Any]] = {}
         self._closing = False
+        self._trouble = ""
         self._ready: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         self._reading = asyncio.get_running_loop().create_task(self._read())
 
@@ -97,8 +98,11 @@ class SimulationChild:
             process.stdin.write(b"go\n")
             async with asyncio.timeout(START_DEADLINE_S):
                 await child._ready
-        except BaseException:
+        except BaseException as error:
+            child.kill()
             await child.close()
+            if isinstance(error, TimeoutError):
+                raise ConnectError(f"ns-3 was not imported within {START_DEADLINE_S:g} s", backend="ns3") from None
             raise
         return child
 
@@ -153,8 +157,12 @@ class SimulationChild:
 
     async def _read(self) -> None:
         assert self._process.stdout is not None
-        while line := await self._process.stdout.readline():
-            self._take(json.loads(line))
+        try:
+            while line := await self._process.stdout.readline():
+                self._take(json.loads(line))
+        except Exception as error:  # nobody would read on, and who asks would wait for ever
+            self._trouble = f"{type(error).__name__}: {error}"
+            self.kill()
         status = await self._process.wait()
         self._gone(status)
 
@@ -174,7 +182,7 @@ class SimulationChild:
             self.on_rows(message)
 
     def _gone(self, status: int) -> None:
-        said = reason_in(self._log.read_text(encoding="utf-8", errors="replace"))
+        said = self._trouble or reason_in(self._log.read_text(encoding="utf-8", errors="replace"))
         how = f"signal {-status}" if status < 0 else f"status {status}"
         reason = f"the simulation has ended ({how}){': ' + said if said else ''}; see {LOG} in the run's folder"
         for future in (self._ready, *self._asked.values()):

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import asyncio
 import itertools
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any, Self
 
-from nepi.errors import ConnectError
+from nepi.errors import ConnectError, ResourceError
 from nepi.execution.ledger import Ledger
 from nepi.hosts.simulation.child import Message, SimulationChild
 from nepi.hosts.simulation.commands import ClientCommand, PingCommand, ServerCommand
@@ -16,6 +17,7 @@ from nepi.hosts.simulation.output import FlowReport, PingText
 
 FIRST_DATA_PORT = 50_000
 CONNECT_TIMEOUT_NS = 120_000_000_000
+CLOSE_DEADLINE_S = 30.0
 # What Linux does: segments that fill an Ethernet frame with time stamps, buffers that grow to some megabytes, and its shortest time-out.
 DEFAULTS = {
     "ns3::TcpSocket::SegmentSize": "1448",
@@ -61,7 +63,11 @@ class SimulationSession:
             ConnectError: there is no ns-3.
         """
         child = await SimulationChild.open(run_dir, ledger)
-        await child.ask("begin", realtime=realtime, seed=seed, run=run, defaults=DEFAULTS)
+        try:
+            await child.ask("begin", realtime=realtime, seed=seed, run=run, defaults=DEFAULTS)
+        except BaseException:
+            await child.close()
+            raise
         return cls(child, realtime=realtime)
 
     @property
@@ -155,10 +161,11 @@ class SimulationSession:
             process.end(None)
 
     async def close(self) -> None:
-        """End the simulation."""
+        """End the simulation, by force if it does not listen."""
         try:
-            await self.child.call(("CloseFiles",))
-        except ConnectError:
+            async with asyncio.timeout(CLOSE_DEADLINE_S):
+                await self.child.call(("CloseFiles",))
+        except (ConnectError, ResourceError, TimeoutError):
             pass
         finally:
             await self.child.close()

@@ -59,7 +59,8 @@ class SimulationRun:
         """Return what the run of a controller shares, opened by the first who asks."""
 
         async def open_() -> Self:
-            realtime = any(not one.rtype().startswith(("ns3::", "linux::ns3::")) for one in ec.registry.managers.values())
+            kinds = {one.rtype() for one in ec.registry.managers.values()}
+            realtime = any(not kind.startswith(("ns3::", "linux::ns3::")) and kind != "Collector" for kind in kinds)
             seed = ec.seed % (2**32 - 1) + 1
             session = await SimulationSession.open(Path(ec.run_dir), ec.ledger, realtime=realtime, seed=seed, run=1)
             run = cls(ec, session)
@@ -80,12 +81,16 @@ class SimulationRun:
         self._members.pop(member.guid, None)
 
     def _lost(self, lost: asyncio.Future[str]) -> None:
-        if lost.cancelled():
-            return
+        if not lost.cancelled():
+            self._fail(lost.result())
+
+    def _fail(self, reason: str) -> None:
+        """Time is the real one again, for whoever is left, and all that is simulated has failed."""
+        self._give_the_clock_back()
         for reference in list(self._members.values()):
             member = reference()
             if member is not None and member.state not in ENDED:
-                member.explain_failure(lost.result())
+                member.explain_failure(reason)
                 member.fail()
         self._wake.set()
 
@@ -171,6 +176,15 @@ class SimulationRun:
         runner.observers.append(self)
         self._pacing = asyncio.get_running_loop().create_task(self._pace())
 
+    def _give_the_clock_back(self) -> None:
+        ec = self._ec()
+        if ec is None or self.session.realtime:
+            return
+        runner = ec._running().runner
+        runner.follow(None)
+        if self in runner.observers:
+            runner.observers.remove(self)
+
     def _clock(self) -> float:
         return max(self._base_s + self.session.now_s, self._floor_s)
 
@@ -193,6 +207,9 @@ class SimulationRun:
             try:
                 await self._step()
             except ConnectError:
+                return
+            except Exception as error:  # nobody else lets time go on: without this the run would wait for ever
+                self._fail(f"the simulation cannot go on: {error}")
                 return
 
     async def _may_go_on(self) -> bool:
@@ -233,13 +250,8 @@ class SimulationRun:
 
     async def close(self) -> None:
         """End the simulation; time is the real one again."""
-        ec = self._ec()
         if self._pacing is not None:
             self._pacing.cancel()
             await asyncio.gather(self._pacing, return_exceptions=True)
-        if ec is not None and not self.session.realtime:
-            runner = ec._running().runner
-            runner.follow(None)
-            if self in runner.observers:
-                runner.observers.remove(self)
+        self._give_the_clock_back()
         await self.session.close()

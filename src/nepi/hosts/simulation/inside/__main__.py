@@ -21,7 +21,7 @@ from pathlib import Path
 from typing import Any
 
 HEADERS = ("building.h", "media.h", "measuring.h")
-FIRST_SLICE_NS = 1_000_000_000
+FIRST_SLICE_NS, LONGEST_SLICE_NS = 10_000_000, 1_000_000_000  # long ones would not come back in time when traffic begins
 PULSE_NS = 2_000_000
 HARD_LIMIT_NS = 100_000_000
 
@@ -166,9 +166,10 @@ class Child:
             slice_ns = self._slice_ns if until is None else min(self._slice_ns, until - now)
             self.nepi.RunFor(slice_ns)
             spent = time.monotonic() - before
-            self._slice_ns = max(
-                1000, self._slice_ns * 2 if spent < budget_s / 4 else self._slice_ns // 2 if spent > budget_s else self._slice_ns
-            )
+            if spent < budget_s / 4:
+                self._slice_ns = min(self._slice_ns * 2, LONGEST_SLICE_NS)
+            elif spent > budget_s:
+                self._slice_ns = max(self._slice_ns // 2, 1000)
             if time.monotonic() - began > budget_s:
                 break
         self.nepi.g_ended = False
