@@ -39,6 +39,8 @@ def test_server_is_read() -> None:
         (["curl", "x"], "has no program 'curl'"),
         (["ping", "-f", "x"], "ping has no option -f in a simulation"),
         (["ping"], "takes one target"),
+        (["ping", "fd00::1"], "programs in a simulation use IPv4"),
+        (["iperf3", "-c", "fd00::1"], "programs in a simulation use IPv4"),
         (["iperf3", "-c", "x", "-C", "copa"], "no congestion control 'copa'"),
     ],
 )

@@ -96,12 +96,18 @@ def read_command(argv: Sequence[str]) -> Command:
     """
     tool = argv[0] if argv else ""
     if tool == "ping":
-        return _ping(argv[1:])
+        return _with_target(_ping(argv[1:]))
     if tool == "iperf3":
-        return _server(argv[1:]) if "-s" in argv else _client(argv[1:])
+        return _server(argv[1:]) if "-s" in argv else _with_target(_client(argv[1:]))
     raise BadValueError(
         f"a simulated node has no program {tool!r}: it knows ping and iperf3; others run in a namespace that joins the simulation"
     )
+
+
+def _with_target(command: PingCommand | ClientCommand) -> PingCommand | ClientCommand:
+    if ":" in command.target:
+        raise BadValueError(f"{command.target} is an IPv6 address: programs in a simulation use IPv4")
+    return command
 
 
 def _words(tool: str, argv: Sequence[str], valued: set[str], switches: set[str]) -> tuple[dict[str, str], list[str]]:

@@ -135,6 +135,8 @@ class SimulatedHost:
         """
         try:
             command = read_command(argv)
+            if not isinstance(command, ServerCommand):
+                self._session.address_of(command.target)
         except BadValueError as error:
             raise CommandError(tuple(argv), None, str(error), resource=self._name, action="start", backend="ns3") from None
         for path in (stdout, *([stderr] if stderr else [])):

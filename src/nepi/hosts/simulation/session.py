@@ -5,10 +5,11 @@ from __future__ import annotations
 import asyncio
 import itertools
 from collections.abc import Callable, Sequence
+from ipaddress import IPv4Address
 from pathlib import Path
 from typing import Any, Self
 
-from nepi.errors import ConnectError, ResourceError
+from nepi.errors import BadValueError, ConnectError, ResourceError
 from nepi.execution.ledger import Ledger
 from nepi.hosts.simulation.child import Message, SimulationChild
 from nepi.hosts.simulation.commands import ClientCommand, PingCommand, ServerCommand
@@ -87,6 +88,18 @@ class SimulationSession:
 
     # Programs.
 
+    def address_of(self, target: str) -> str:
+        """Return the IPv4 address of what a program is to talk to.
+
+        Raises:
+            BadValueError: it has none; ns-3 itself would end the whole simulation.
+        """
+        address = self.resolve(target)
+        try:
+            return str(IPv4Address(address))
+        except ValueError:
+            raise BadValueError(f"{target} has no IPv4 address in the simulation") from None
+
     def new_process(self, argv: Sequence[str], stdout: Path) -> SimulatedProcess:
         """Return a program that is about to be started."""
         process = SimulatedProcess(self, next(self._numbers), argv, stdout)
@@ -99,7 +112,7 @@ class SimulationSession:
 
     async def start_ping(self, process: SimulatedProcess, node: int, command: PingCommand) -> None:
         """Start a ping."""
-        address = self.resolve(command.target)
+        address = self.address_of(command.target)
         process.text = PingText(command, address)
         process.write(process.text.begin(self.now_ns))
         times = (command.interval_ns, command.size_bytes, command.timeout_ns, command.deadline_ns, command.ttl, command.tos)
@@ -107,7 +120,7 @@ class SimulationSession:
 
     async def start_client(self, process: SimulatedProcess, node: int, command: ClientCommand) -> None:
         """Start a measurement to a server in the simulation; without one it ends at once, as the real one does."""
-        address = self.resolve(command.target)
+        address = self.address_of(command.target)
         far = self.node_of.get(address)
         directions = [command.reverse] * command.parallel + ([True] * command.parallel if command.bidir else [])
         process.report = FlowReport(command, directions)
@@ -118,7 +131,7 @@ class SimulationSession:
         near_address = next((text for text, number in self.node_of.items() if number == node and ":" not in text), "")
         patience = command.connect_timeout_ns or CONNECT_TIMEOUT_NS
         calls: list[tuple[Any, ...]] = [("PrepareFlow", process.number, node, command.duration_ns, command.interval_ns, patience)]
-        share = (command.length_bytes, command.amount_bytes // command.parallel, command.no_delay)
+        share = (command.length_bytes, -(-command.amount_bytes // command.parallel), command.no_delay)
         for from_server in directions:
             ends = (far, node, near_address) if from_server else (node, far, address)
             calls.append(("AddStream", process.number, *ends, next(self._ports), command.congestion, command.udp, command.rate_bps, *share))
