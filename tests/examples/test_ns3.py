@@ -1,4 +1,7 @@
-"""The examples of ns-3, each run as a user would. Every one starts a process that imports ns-3 at least once, which takes its time."""
+"""The examples of ns-3, each run as a user would. Every one starts a process that imports ns-3 at least once, which takes its time.
+
+Those with namespaces are run as root only: tests/resources/ns3/test_hybrid.py is what is run rootless.
+"""
 
 from __future__ import annotations
 
@@ -13,7 +16,7 @@ import pytest
 EXAMPLES = Path(__file__).parents[2] / "examples" / "ns3"
 DEADLINE_S = 280
 
-pytestmark = [pytest.mark.netns, pytest.mark.slow, pytest.mark.timeout(600)]
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(600)]
 
 
 def run(name: str, home: Path) -> str:
@@ -57,12 +60,16 @@ def test_rts_and_cts_help_hidden_terminals(tmp_path: Path) -> None:
     assert float(match[1]) > 1.2 * float(match[2])
 
 
+@pytest.mark.netns
+@pytest.mark.root
 def test_namespaces_talk_through_wifi(tmp_path: Path) -> None:
     match = re.fullmatch(r"round trip (\d+\.\d) ms, TCP (\d+\.\d) Mbit/s\n", run("namespaces_over_wifi", tmp_path))
     assert match is not None
     assert 0 < float(match[2]) < 24.0  # what the air carries at most
 
 
+@pytest.mark.netns
+@pytest.mark.root
 def test_bbr_and_cubic_share_the_bottleneck_on_both_backends(tmp_path: Path) -> None:
     lines = run("bbr_cubic", tmp_path).splitlines()
     for backend, line in zip(("netns", "ns3"), lines, strict=True):
