@@ -38,8 +38,12 @@ def simulate(folder: Path, run_id: str) -> ExperimentController:
     client.start_when(ping.finished + "2s")
     again = ec.add("Iperf3Client", a, name="again", target=b, duration="4s")
     again.start_when(client.finished + "10ms")
+    # While many frames wait, fewer may.
+    narrow = ec.add("Iperf3Client", a, name="narrow", target=b, duration="4s")
+    narrow.start_when(again.finished + "10ms")
+    net.link("bottleneck").set_when(narrow.started + "2s", queue=5)
     udp = ec.add("Iperf3Client", c, name="udp", target=b, udp=True, rate="2Mbit", duration="2s")
-    udp.start_when(again.finished + "1s")
+    udp.start_when(narrow.finished + "1s")
     net.link("bottleneck").set_when(udp.finished + "1s", delay="19ms")
     late = ec.add("Ping", a, name="late", target=b, count=3)
     late.start_when(udp.finished + "5s")
@@ -64,7 +68,7 @@ def digests(ec: ExperimentController) -> dict[str, str]:
 
 def test_a_simulated_experiment_measures_what_was_asked_and_twice_the_same(tmp_path: Path) -> None:
     first = simulate(tmp_path, "first")
-    ping, client, again, udp, late = (resource(first, name) for name in ("ping", "client", "again", "udp", "late"))
+    ping, client, again, narrow, udp, late = (resource(first, name) for name in ("ping", "client", "again", "narrow", "udp", "late"))
     # 10 ms each way, and what sending 98 bytes takes at 50 and 10 Mbit/s, there and back.
     assert ping.result.loss == 0.0
     assert ping.result.rtt_min_s == pytest.approx(0.020, abs=0.0003)
@@ -73,10 +77,11 @@ def test_a_simulated_experiment_measures_what_was_asked_and_twice_the_same(tmp_p
     assert client.result.duration_s == 4.0
     # What the first one had in its buffers has gone with it: the second finds the link free.
     assert again.result.throughput_bps == pytest.approx(client.result.throughput_bps, rel=0.05)
+    assert 4e6 < narrow.result.throughput_bps < 0.95 * client.result.throughput_bps
     assert udp.result.loss == 0.0
     assert late.result.rtt_min_s == pytest.approx(0.040, abs=0.0003)
-    # Simulated time is the run's: 4 s of pings, 2 s, 4 s, 4 s, 1 s, 2 s, 5 s, and round trips.
-    assert late.process.started_at == pytest.approx(22.1, abs=0.2)
+    # Simulated time is the run's: 4 s of pings, 2 s, thrice 4 s, 1 s, 2 s, 5 s, and round trips.
+    assert late.process.started_at == pytest.approx(26.1, abs=0.2)
     with Ledger(Path(first.run_dir) / "ledger.sqlite") as ledger:
         assert ledger.rows() == []
 

@@ -107,16 +107,26 @@ Shape(int device, uint64_t rate, uint32_t queue, double loss, int64_t stream)
 {
     Ptr<SimpleNetDevice> one = DynamicCast<SimpleNetDevice>(g_devices[device]);
     one->SetAttribute("DataRate", DataRateValue(DataRate(rate)));
+    while (one->GetQueue()->GetNPackets() > queue)
+    {
+        one->GetQueue()->Remove(); // what has no place any more is lost; ns-3 itself would give up
+    }
     one->GetQueue()->SetMaxSize(QueueSize(QueueSizeUnit::PACKETS, queue));
-    Ptr<RateErrorModel> errors;
-    if (loss > 0)
+    PointerValue present;
+    one->GetAttribute("ReceiveErrorModel", present);
+    Ptr<RateErrorModel> errors = present.Get<RateErrorModel>();
+    if (!errors && loss > 0)
     {
         errors = CreateObject<RateErrorModel>();
         errors->SetUnit(RateErrorModel::ERROR_UNIT_PACKET);
-        errors->SetRate(loss);
-        errors->AssignStreams(stream);
+        errors->AssignStreams(stream); // once: with each change its numbers would begin again
+        one->SetReceiveErrorModel(errors);
     }
-    one->SetReceiveErrorModel(errors);
+    if (errors)
+    {
+        errors->SetRate(loss);
+        loss > 0 ? errors->Enable() : errors->Disable();
+    }
 }
 
 inline int
