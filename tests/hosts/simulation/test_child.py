@@ -17,10 +17,10 @@ from nepi.hosts.simulation.child import SimulationChild
 from nepi.hosts.simulation.session import SimulationSession
 
 
-async def ask_who_answers(answer: str, folder: Path) -> str:
+async def ask_who_answers(answer: str, folder: Path, *, then: str = "") -> str:
     """Return why asking has failed."""
     process = await asyncio.create_subprocess_exec(
-        sys.executable, "-c", f"print({answer!r}, flush=True); input()", stdin=asyncio.subprocess.PIPE, stdout=asyncio.subprocess.PIPE
+        sys.executable, "-c", f"print({answer!r}, end='', flush=True){then}", stdin=asyncio.subprocess.PIPE, stdout=asyncio.subprocess.PIPE
     )
     near, far = socket.socketpair()
     log = folder / "simulation.log"
@@ -30,12 +30,16 @@ async def ask_who_answers(answer: str, folder: Path) -> str:
         with pytest.raises(ConnectError) as caught:
             await child.ask("status")
         await child.close()
-    assert process.returncode == -9
     return str(caught.value)
 
 
 def test_an_answer_that_cannot_be_read_ends_it_with_that_reason(tmp_path: Path) -> None:
-    assert "JSONDecodeError" in asyncio.run(ask_who_answers("no json", tmp_path))
+    said = asyncio.run(ask_who_answers("no json\n", tmp_path, then="; input()"))
+    assert "(signal 9): JSONDecodeError" in said
+
+
+def test_an_answer_that_it_did_not_live_to_finish_is_no_answer(tmp_path: Path) -> None:
+    assert "the simulation has ended (status 0); see simulation.log" in asyncio.run(ask_who_answers('{"id": 1, "resu', tmp_path))
 
 
 class Refusing:

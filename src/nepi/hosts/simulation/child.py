@@ -158,7 +158,7 @@ class SimulationChild:
     async def _read(self) -> None:
         assert self._process.stdout is not None
         try:
-            while line := await self._process.stdout.readline():
+            while (line := await self._process.stdout.readline()).endswith(b"\n"):  # else it ended in the middle of a word
                 self._take(json.loads(line))
         except Exception as error:  # nobody would read on, and who asks would wait for ever
             self._trouble = f"{type(error).__name__}: {error}"
