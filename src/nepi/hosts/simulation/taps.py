@@ -33,7 +33,13 @@ async def tap_on(host: Host, ifname: str, *, mac: str, mtu_bytes: int) -> AsyncI
         argv = [sys.executable, "-I", "-S", str(OPENER), ifname, path, mac, str(mtu_bytes)]
         running = asyncio.ensure_future(host.run(argv, deadline_s=DEADLINE_S))
         taking = asyncio.ensure_future(asyncio.get_running_loop().sock_accept(listener))
-        await asyncio.wait({running, taking}, return_when=asyncio.FIRST_COMPLETED)
+        try:
+            await asyncio.wait({running, taking}, return_when=asyncio.FIRST_COMPLETED)
+        except asyncio.CancelledError:
+            for task in (running, taking):
+                task.cancel()
+            await asyncio.gather(running, taking, return_exceptions=True)  # before the socket is closed under it
+            raise
         if not taking.done():
             taking.cancel()
             said = (await running).stderr.decode(errors="replace").strip().splitlines()
