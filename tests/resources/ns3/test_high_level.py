@@ -95,10 +95,14 @@ def test_what_a_simulation_cannot_do_is_told_by_the_plan(tmp_path: Path) -> None
         a, b = ec.add("Node", name="a"), ec.add("Node", name="b")
         ec.add("Link", a, b, delay="10ms", jitter="1ms")
         ec.add("Ping", a, target=b, flood=True)
+        air = ec.add("WifiNetwork", name="air")
+        for node in (a, b):
+            ec.add("Station", node, air)
         with pytest.raises(PlanError) as caught:
             ec.deploy()
     assert "jitter is not simulated yet" in str(caught.value)
     assert "ping has no option -f in a simulation" in str(caught.value)
+    assert "none of its stations is an accessPoint" in str(caught.value)
 
 
 def test_a_killed_simulation_is_a_failure_with_its_reason(tmp_path: Path) -> None:

@@ -52,10 +52,13 @@ class Medium(SimulatedResource):
         raise NotImplementedError
 
 
-def check_wifi(one: ResourceDescription, _peers: Sequence[ResourceDescription], _facts: Mapping[str, Any]) -> Iterable[str]:
+def check_wifi(one: ResourceDescription, peers: Sequence[ResourceDescription], _facts: Mapping[str, Any]) -> Iterable[str]:
     """Find what a Wi-Fi network cannot be."""
     if one.attributes.get("range") and one.attributes.get("exponent"):
         yield "exponent cannot be combined with range: within the range there is no loss, and beyond it nothing is heard"
+    stations = [peer for peer in peers if peer.rtype == "ns3::Station"]
+    if stations and not one.attributes.get("adhoc") and not any(peer.attributes.get("accessPoint") for peer in stations):
+        yield "none of its stations is an accessPoint, so that nobody would hear anybody: give it one, or adhoc"
 
 
 class WifiNetwork(Medium, rtype="ns3::WifiNetwork"):
