@@ -15,9 +15,11 @@ from nepi.execution.ledger import Ledger, Thing
 from nepi.execution.ledger_kinds import collect
 from nepi.execution.process_identity import start_ticks
 from nepi.hosts.remote.local_transport import LocalTransport
+from nepi.hosts.remote.quoting import call, script_with
 from nepi.hosts.remote.reopening import way_of
 from nepi.hosts.remote.session import RemoteSession
 from nepi.hosts.remote.ssh_options import SshOptions
+from tests.hosts.remote.shells import LIBRARY, SHELLS, said
 from tests.hosts.worlds import SOURCE, run, until
 
 pytestmark = pytest.mark.slow
@@ -116,6 +118,42 @@ def test_a_folder_that_is_no_runs_is_not_removed(tmp_path: Path) -> None:
     (left,) = collect(tmp_path / "ledger.sqlite").left
     assert "could not be removed" in left.note
     assert (tmp_path / "mine").is_dir()
+
+
+def a_run_in(folder: Path) -> Path:
+    """Make what a run has on a host."""
+    root = folder / "a run's"
+    (root / ".control" / "commands").mkdir(parents=True)
+    (root / ".hidden").touch()
+    os.mkfifo(root / ".control" / "ends")
+    return root
+
+
+@pytest.mark.parametrize("shell", SHELLS, ids=lambda shell: Path(shell[0]).name)
+def test_a_folder_whose_removal_was_interrupted_is_removed_when_that_is_asked_for_again(tmp_path: Path, shell: list[str]) -> None:
+    root = a_run_in(tmp_path)
+    (root / "stuck").mkdir()
+    refusing = """rm() { case $* in *stuck*) return 1 ;; esac; command rm "$@"; }"""
+    assert said(shell, script_with(LIBRARY, [refusing, call("nepi_remove", str(root))])) == b""
+    assert [one.name for one in root.iterdir() if one.name != ".control"] == ["stuck"]
+    assert said(shell, script_with(LIBRARY, [call("nepi_remove", str(root))])) == b"removed\n"
+    assert said(shell, script_with(LIBRARY, [call("nepi_remove", str(root))])) == b"removed\n"
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.root
+@pytest.mark.netns
+@pytest.mark.parametrize("shell", SHELLS, ids=lambda shell: Path(shell[0]).name)
+def test_what_is_mounted_in_a_runs_folder_is_not_emptied(tmp_path: Path, shell: list[str]) -> None:
+    root = a_run_in(tmp_path)
+    (tmp_path / "precious").mkdir()
+    (tmp_path / "precious" / "file").touch()
+    (root / "a place").mkdir()
+    text = script_with(LIBRARY, [call("mount --bind", str(tmp_path / "precious"), str(root / "a place")), call("nepi_remove", str(root))])
+    done = subprocess.run(["unshare", "--mount", *shell], input=text, capture_output=True, timeout=30, check=False)
+    assert (done.stdout, done.stderr) == (b"", f"{root}/a place is mounted: unmount it first, or it would be emptied\n".encode())
+    assert (tmp_path / "precious" / "file").exists()
+    assert (root / ".control" / "ends").exists()
 
 
 def test_a_host_that_cannot_be_reached_keeps_its_rows_with_the_reason(tmp_path: Path) -> None:

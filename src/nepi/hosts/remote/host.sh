@@ -409,6 +409,27 @@ nepi_stop() { # CONTROL ROUNDS TAG...: TERM, and KILL to what is left after ROUN
 	echo "left$nepi_found"
 }
 
+nepi_remove() { # FOLDER: removes a run's folder and says so; its mark goes last, so that what is interrupted can be asked for again
+	if [ -e "$1" ] || [ -L "$1" ]; then
+		[ -p "$1/.control/ends" ] || { echo "$1 is not the folder of a run" >&2 && return 1; }
+		nepi_is_plain "$1" || return
+		nepi_left=
+		for nepi_file in "$1"/* "$1"/.[!.]* "$1"/..?*; do
+			[ "$nepi_file" = "$1/.control" ] || rm -rf -- "$nepi_file" || nepi_left=some
+		done
+		[ -z "$nepi_left" ] && rm -rf -- "$1/.control/commands" && rm -rf -- "$1" || return
+	fi
+	echo removed
+}
+
+nepi_is_plain() { # FOLDER: whether nothing is mounted in it, which would be emptied with it
+	nepi_folder=$(cd -P -- "$1" 2>/dev/null && pwd -P) || return 0
+	while read -r nepi_word nepi_line nepi_rest; do
+		case $nepi_line in *\\0*) nepi_line=$(printf '%b' "$nepi_line") ;; esac # spaces are written as \040 there
+		case $nepi_line in "$nepi_folder"/*) echo "$nepi_line is mounted: unmount it first, or it would be emptied" >&2 && return 1 ;; esac
+	done </proc/self/mounts
+}
+
 nepi_signal() { # PID TICKS SIGNAL
 	! nepi_alive "$1" "$2" || kill -s "$3" "$1" 2>/dev/null || ! nepi_alive "$1" "$2" || {
 		echo "refused"

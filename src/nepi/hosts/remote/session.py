@@ -15,7 +15,7 @@ from nepi.hosts.remote.asking import ask
 from nepi.hosts.remote.commands import KIND, Commands
 from nepi.hosts.remote.host_facts import LIBRARY, HostFacts, ask_facts, read_facts
 from nepi.hosts.remote.mirror import FileMirror
-from nepi.hosts.remote.quoting import SHELL, call, path, script, script_with, with_sudo
+from nepi.hosts.remote.quoting import SHELL, call, script, script_with, with_sudo
 from nepi.hosts.remote.remote_host import RemoteHost
 from nepi.hosts.remote.remote_process import RemoteProcess
 from nepi.hosts.remote.transport import Transport
@@ -270,9 +270,7 @@ async def give_back(transport: Transport, root: PurePosixPath, tags: Sequence[st
     """
     control = root / CONTROL
     stop = call("nepi_stop", control, 0, *tags)
-    # Nothing is removed that is not a run's folder.
-    ours = f"[ ! -e {path(root)} ] || [ -p {path(control / 'ends')} ]"
-    removal = ["cd /", f"{{ {ours}; }} && rm -rf -- {path(root)} && echo removed"] if remove else []
+    removal = ["cd /", call("nepi_remove", root)] if remove else []
     text = script_with(LIBRARY, [stop, *removal])
     done = await ask(transport, text, deadline_s=CLOSE_DEADLINE_S, command=with_sudo(SHELL) if sudo else SHELL)
     answer = done.stdout.decode(errors="replace").splitlines()
