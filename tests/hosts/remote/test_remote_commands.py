@@ -15,8 +15,10 @@ import pytest
 
 from nepi.errors import CommandError, DeadlineError, ResourceError
 from nepi.execution.process_identity import start_ticks
+from nepi.hosts.remote.quoting import script_with
 from nepi.hosts.remote.remote_host import RemoteHost
 from tests.hosts.remote.remote_worlds import host_in
+from tests.hosts.remote.shells import LIBRARY, said
 from tests.hosts.remote.subprocess_transport import SubprocessTransport
 from tests.hosts.worlds import run, until
 
@@ -283,3 +285,10 @@ def test_files_are_read_written_and_gathered(tmp_path: Path) -> None:
             assert await host.gather(home / "none", tmp_path / "here") == []
 
     run(scenario())
+
+
+@pytest.mark.parametrize("shell", SHELLS)
+def test_a_process_that_has_got_the_number_of_an_ended_one_is_left_alone(shell: str) -> None:
+    born = ["exec 2>/dev/null", "sleep 60 & pid=$!", "nepi_born $pid", "who=$nepi_who"]
+    others = ['nepi_end "${who}1" "$pid:"', '[ -d "/proc/$pid" ] && echo there']
+    assert said(shell.split(), script_with(LIBRARY, [*born, *others, 'nepi_end "$who"', "wait $pid", "echo $?"])) == b"there\n143\n"

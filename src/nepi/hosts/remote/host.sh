@@ -16,6 +16,19 @@ nepi_alive() { # PID TICKS: whether this very process runs still; sets nepi_sess
 	[ "${21}" = "$1" ]
 }
 
+nepi_born() { # PID: sets nepi_who, "PID:TICKS", by which nepi_end knows this very process
+	nepi_who=$1:
+	{ read -r nepi_line <"/proc/$1/stat"; } 2>/dev/null || return 0
+	set -- "$1" ${nepi_line##*) }
+	nepi_who=$1:${21}
+}
+
+nepi_end() { # PID:TICKS...: those of them that run still; their numbers may long be those of other processes
+	for nepi_who; do
+		! nepi_alive "${nepi_who%:*}" "${nepi_who#*:}" || kill "${nepi_who%:*}" 2>/dev/null
+	done
+}
+
 nepi_tell() { # PIPE LINE: writes into a pipe if it is there, without waiting for somebody to read it
 	[ ! -p "$1" ] || printf '%s\n' "$2" 1<>"$1"
 }
@@ -155,7 +168,8 @@ nepi_stand_by() { # TAG STDIN: from the start of the command nepi_text in nepi_c
 			sleep 2147483647 &
 			wait
 		) >"$nepi_in" 2>/dev/null &
-		nepi_holder=$!
+		nepi_born $!
+		nepi_holder=$nepi_who
 		echo "$nepi_holder" >"$nepi_c.holder"
 		;;
 	esac
@@ -164,7 +178,7 @@ nepi_stand_by() { # TAG STDIN: from the start of the command nepi_text in nepi_c
 	nepi_status=$?
 	nepi_kind=exit
 	[ ! -s "$nepi_c.said" ] && [ $nepi_status != 130 ] && [ $nepi_status != 141 ] || nepi_kind=signal
-	[ -z "$nepi_holder" ] || kill "$nepi_holder" 2>/dev/null
+	[ -z "$nepi_holder" ] || nepi_end "$nepi_holder"
 	if [ ! -s "$nepi_c.pid" ]; then
 		nepi_line=
 		read -r nepi_line <"$nepi_c.said"
@@ -452,7 +466,7 @@ nepi_write() { # CONTROL TAG EOF: writes what comes to the standard input of a c
 	exec 7>&-
 	if [ "$1" = eof ]; then
 		echo >"$nepi_c.closed"
-		read -r nepi_pid <"$nepi_c.holder" && kill "$nepi_pid"
+		read -r nepi_who <"$nepi_c.holder" && nepi_end "$nepi_who"
 	fi
 	echo written
 }
@@ -474,8 +488,9 @@ nepi_watch() { # CONTROL: prints "ready BOOT", then each end as it comes and wha
 	nepi_tails= nepi_ports= nepi_slow=
 	exec 3<>"$1/ends" # all that is printed goes through it, so that lines stay whole
 	cat <&3 &
-	nepi_cat=$!
-	set -- $$ $nepi_cat
+	nepi_born $!
+	nepi_cat=$nepi_who
+	set -- $$ ${nepi_cat%:*}
 	nepi_words=
 	for nepi_pid; do
 		read -r nepi_line <"/proc/$nepi_pid/stat"
@@ -493,18 +508,20 @@ nepi_watch() { # CONTROL: prints "ready BOOT", then each end as it comes and wha
 			echo "clock $(date +%s.%N) $nepi_up" >&3
 			;;
 		"ports "*)
-			[ -z "$nepi_ports" ] || kill "$nepi_ports" 2>/dev/null
-			nepi_listening ${nepi_line#ports } </dev/null >&3 &
-			nepi_ports=$!
+			nepi_word=${nepi_line#ports }
+			[ -z "$nepi_ports" ] || nepi_end "$nepi_ports"
+			nepi_listening $nepi_word </dev/null >&3 &
+			nepi_born $!
+			nepi_ports=$nepi_who
 			;;
 		"follow "*) nepi_follow ${nepi_line#follow } ;;
 		"unfollow "*)
-			eval "nepi_pid=\${nepi_tail_${nepi_line##* }-}"
-			[ -z "$nepi_pid" ] || kill "$nepi_pid" 2>/dev/null
+			eval "nepi_who=\${nepi_tail_${nepi_line##* }-}"
+			[ -z "$nepi_who" ] || nepi_end "$nepi_who"
 			;;
 		esac
 	done
-	kill $nepi_cat $nepi_ports $nepi_tails 2>/dev/null
+	nepi_end $nepi_cat $nepi_ports $nepi_tails
 }
 
 nepi_follow() { # NUMBER OFFSET TAG.STREAM: says "grown NUMBER" whenever there is more in that output
@@ -515,8 +532,9 @@ nepi_follow() { # NUMBER OFFSET TAG.STREAM: says "grown NUMBER" whenever there i
 	exec 6<"$nepi_pipe" 7>"$nepi_pipe" 5<&-
 	rm -f -- "$nepi_pipe"
 	tail -c "+$(($2 + 1))" $nepi_slow -f -- "$nepi_control/commands/$3" </dev/null >&7 3>&- 6<&- 7>&- &
-	eval "nepi_tail_$1=$!"
-	nepi_tails="$nepi_tails $!"
+	nepi_born $!
+	eval "nepi_tail_$1=$nepi_who"
+	nepi_tails="$nepi_tails $nepi_who"
 	while nepi_n=$(dd bs=65536 count=1 2>/dev/null | wc -c) && [ "$nepi_n" -gt 0 ]; do
 		echo "grown $1" >&3
 		sleep 0.02
