@@ -176,6 +176,18 @@ def test_a_detached_child_of_a_command_that_has_ended_is_stopped_too(tmp_path: P
     run(scenario())
 
 
+@pytest.mark.parametrize("shell", SHELLS)
+def test_the_end_of_a_session_finds_commands_that_bear_no_mark_any_more(tmp_path: Path, shell: str) -> None:
+    async def scenario() -> tuple[int, int]:
+        async with host_in(tmp_path, SubprocessTransport(shell=shell)) as host:
+            process = await host.start(["env", "-i", "/bin/sleep", "300"], stdout=tmp_path / "out")
+            await until(lambda: Path("/proc", str(process.pid), "environ").read_bytes() == b"")
+            return process.pid, process.start_ticks
+
+    pid, ticks = run(scenario())
+    assert start_ticks(pid) != ticks
+
+
 def _marked(mark: bytes) -> list[str]:
     found = []
     for name in os.listdir("/proc"):  # noqa: PTH208

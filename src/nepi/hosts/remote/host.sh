@@ -354,12 +354,10 @@ nepi_tree() { # sets nepi_found, "pid:ticks" of each process of $nepi_tags that 
 	[ -n "$nepi_tags" ] || return 0
 	for nepi_tag in $nepi_tags; do
 		nepi_patterns="$nepi_patterns -e NEPI_COMMAND=$nepi_tag"
-		nepi_pid=
-		{ read -r nepi_word nepi_rest nepi_up nepi_pid nepi_ticks <"$nepi_control/commands/$nepi_tag.pid"; } 2>/dev/null
-		if [ -n "$nepi_pid" ] && nepi_alive "$nepi_pid" "$nepi_ticks"; then
-			nepi_found="$nepi_found $nepi_pid:$nepi_ticks"
-			# With setsid it leads a session: whoever is in it belongs to it, whatever became of the environment.
-			[ "$nepi_session" != "$nepi_pid" ] || nepi_sessions="$nepi_sessions $nepi_pid "
+		if [ -e "$nepi_control/commands/$nepi_tag.pid" ]; then
+			nepi_known "$nepi_control/commands/$nepi_tag.pid"
+		else # it may be what several begin with
+			for nepi_file in "$nepi_control/commands/$nepi_tag"*.pid; do nepi_known "$nepi_file"; done
 		fi
 	done
 	for nepi_file in $(grep -lzF $nepi_patterns /proc/[0-9]*/environ 2>/dev/null); do
@@ -370,6 +368,16 @@ nepi_tree() { # sets nepi_found, "pid:ticks" of each process of $nepi_tags that 
 		set -- ${nepi_line##*) }
 		case $nepi_sessions in *" $4 "*) nepi_add "$nepi_file" ;; esac
 	done
+}
+
+nepi_known() { # FILE.pid: adds the command that it tells of to nepi_found, and the session that it leads to nepi_sessions
+	nepi_pid=
+	{ read -r nepi_word nepi_rest nepi_up nepi_pid nepi_ticks <"$1"; } 2>/dev/null
+	if [ -n "$nepi_pid" ] && nepi_alive "$nepi_pid" "$nepi_ticks"; then
+		nepi_found="$nepi_found $nepi_pid:$nepi_ticks"
+		# With setsid it leads a session: whoever is in it belongs to it, whatever became of the environment.
+		[ "$nepi_session" != "$nepi_pid" ] || nepi_sessions="$nepi_sessions $nepi_pid "
+	fi
 }
 
 nepi_add() { # /proc/PID/FILE: adds a process to nepi_found
