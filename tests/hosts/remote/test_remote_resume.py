@@ -84,6 +84,8 @@ def test_a_later_controller_takes_running_and_ended_commands_up(tmp_path: Path) 
             await reading.write_stdin(b"from a later one\n", eof=True)
             assert (await reading.wait()).status == 0
             assert (tmp_path / "out3").read_text() == "from a later one\n"
+            # Of a command that has ended its row knows nothing, the host may; it must not be taken for a new one.
+            (tmp_path / "there/.control/commands" / f"{session.token}.1004..exit").write_text("exit 3 1.0\n")
             assert (await host.run(["echo", "new"])).stdout == b"new\n"
             await session.close()
             assert ledger.rows() == []

@@ -147,8 +147,9 @@ class RemoteSession:
             self._rows.know(row.id, ("process", tag))
             self.commands.processes[tag] = process
             self.commands.is_privileged = self.commands.is_privileged or process.is_privileged
-        # Numbers of an earlier controller that may be on their way still are left out.
-        self.commands.number_from(highest + 1001 if rows else 1001)
+        # The rows do not tell all numbers of earlier controllers: of what has ended they know nothing any more, though the host may, and
+        # would take a new command of that number for the old one. No controller uses up numbers as fast as microseconds go by.
+        self.commands.number_from(max(highest + 1001, time.time_ns() // 1000))
         self.commands.boot_id = self.facts.boot_id
 
     async def _watch(self) -> None:
