@@ -79,6 +79,13 @@ def test_on_first_use_a_key_is_pinned_and_another_one_is_refused_later(server: S
     assert said_by(options) == "let in"
 
 
+def test_a_key_that_another_node_trusted_on_first_use_is_not_known_by_that(server: Sshd, tmp_path: Path) -> None:
+    pins = tmp_path / "known_hosts"
+    trusting = server.options(known_hosts=(), host_keys=HostKeys.FIRST_USE, pins=pins)
+    assert said_by(trusting) == "let in"
+    assert "shows a host key that is not known" in said_by(replace(trusting, host_keys=HostKeys.KNOWN))
+
+
 def test_a_line_of_known_hosts_that_says_nothing_is_an_error_with_the_line(server: Sshd, tmp_path: Path) -> None:
     known = tmp_path / "known_hosts"
     known.write_text("nonsense\n")

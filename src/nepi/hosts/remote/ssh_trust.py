@@ -123,7 +123,8 @@ class Trust:
         )
 
     def _readable(self) -> list[Path]:
-        pins = [self.options.pins] if self.options.pins is not None else []
+        # What another node trusted at first sight is no reason for one whose keys must be known.
+        pins = [self.options.pins] if self.options.pins is not None and self.options.host_keys is HostKeys.FIRST_USE else []
         return [path for path in (*self.files, *pins) if path.is_file() and os.access(path, os.R_OK)]
 
     def _knows(self, path: Path) -> bool:
