@@ -198,6 +198,21 @@ def test_a_node_runs_its_tear_down_and_cleans_before_it_begins(lab: Lab, control
     assert "old" not in app.trace()
 
 
+def test_cleaning_leaves_alone_what_the_run_has_there_by_another_way(lab: Lab, controller: MakeController) -> None:
+    ec = controller()
+    running = ec.add("Application", add_host(ec, lab, "h2"), command="sleep 4322", name="running")
+    ec.deploy()
+    assert ec.wait_for(running.started, SOON)
+    values: dict[str, Any] = {"hostname": "h2", "sshConfig": str(lab.ssh_config), "connectDeadline": "29s"}
+    node = ec.add("Node", name="again", cleanHome=True, cleanProcesses=True, **values)
+    app = ec.add("Application", node, command="ls -d ${EXP_HOME}/../*; ps -eo args | grep '[s]leep 4322'", name="app")
+    ec.deploy()
+    assert ec.wait_for(app.finished, SOON)
+    mine, other, there = app.trace().splitlines()
+    assert mine.rpartition("-")[0] == other.rpartition("-")[0]
+    assert there == "sleep 4322"
+
+
 def test_files_may_stay_on_the_host(lab: Lab, controller: MakeController) -> None:
     ec = controller()
     ec.add("Application", add_host(ec, lab, "h2", keepFiles=True, home="kept"), command="echo here > result", name="app")

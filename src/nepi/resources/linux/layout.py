@@ -37,11 +37,13 @@ class Layout:
         home: the node's `home`, or that of the user who logs in; absolute.
         exp_id: the experiment's name.
         run: the run's name with a token that no other run has, be it of another machine.
+        way: a few characters that stand for the way to the host: by two of them, a run may be twice on the same machine.
     """
 
     home: PurePosixPath
     exp_id: str
     run: str
+    way: str = ""
 
     @property
     def top(self) -> PurePosixPath:
@@ -61,7 +63,12 @@ class Layout:
     @property
     def exp(self) -> PurePosixPath:
         """Of this run: ${EXP_HOME}."""
-        return self.experiment / as_folder(self.run)
+        return self.experiment / as_folder(self.run + self.way)
+
+    @property
+    def ours(self) -> str:
+        """What the paths of all folders begin with that this run has there, by whatever way."""
+        return str(self.experiment / as_folder(self.run))
 
     def node(self, name: str) -> PurePosixPath:
         """Of a node: ${NODE_HOME}; with usr/, what its applications share."""

@@ -94,7 +94,12 @@ class Machine:
     async def _bring_file(self, source: Path, digest: str, target: Path, mode: int) -> None:
         kept = self.store / digest[:2] / digest
         await self.once(digest, lambda: self._put(source, kept))
-        await self._do(["install", "-D", "-m", f"{mode & 0o777:o}", "--", str(kept), str(target)], f"write {target}")
+        argv = ["install", "-D", "-m", f"{mode & 0o777:o}", "--", str(kept), str(target)]
+        try:
+            await self._do(argv, f"write {target}")
+        except ResourceError:  # a node of this run or of another may have been told meanwhile to remove what was uploaded
+            await self._put(source, kept)
+            await self._do(argv, f"write {target}")
 
     async def _do(self, argv: Sequence[str], what: str) -> None:
         done = await self._ask(argv)

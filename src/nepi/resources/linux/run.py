@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any, Final, Self
 from nepi.execution.rundir import RunDir
 from nepi.hosts.remote.reopening import way_of
 from nepi.resources.linux.reach import is_local, ssh_options
-from nepi.resources.linux.site import Site
+from nepi.resources.linux.site import Place, Site
 
 if TYPE_CHECKING:
     from nepi.execution.ec import ExperimentController
@@ -76,15 +76,15 @@ class LinuxRun:
         transport = self._transport(options, name)
         way = way_of(options)
         try:
-            run = f"{ec.run_id}-{self._token_for(way)}"
-            return await Site.open(ec, name, transport, way, home=values.get("home"), run=run, resume=ec.is_attached)
+            place = Place(values.get("home"), f"{ec.run_id}-{self.token}", self._word_for(way, values.get("home")))
+            return await Site.open(ec, name, transport, way, place, resume=ec.is_attached)
         except BaseException:
             await transport.close()
             raise
 
-    def _token_for(self, way: dict[str, Any]) -> str:
-        """Return what tells the run's folder by this way from that by another: both may lead to the same machine."""
-        return hashlib.sha256(f"{self.token} {json.dumps(way, sort_keys=True)}".encode()).hexdigest()[:8]
+    def _word_for(self, way: dict[str, Any], home: str | None) -> str:
+        """Return what tells the run's folder by this way from that by another: both may lead to the same folder of the same machine."""
+        return hashlib.sha256(f"{self.token} {home or ''} {json.dumps(way, sort_keys=True)}".encode()).hexdigest()[:4]
 
     def _transport(self, options: Any, name: str) -> Transport:
         if options is None:

@@ -6,6 +6,7 @@ import asyncio
 import shlex
 import weakref
 from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING, Any, Self
 
@@ -29,7 +30,8 @@ if TYPE_CHECKING:
 FOLDERS_AT_ONCE = 200
 ASK_DEADLINE_S = 120.0
 _END = """for control in "$1"/*/*/.control; do
-[ "$control" != "$2" ] && [ -d "$control/commands" ] || continue
+case $control in "$3"*) continue ;; esac
+[ -d "$control/commands" ] || continue
 ( . "$2/host.sh"; cd "$control/commands" && set -- && for file in *.pid; do [ -e "$file" ] && set -- "$@" "${file%.pid}"; done
 [ $# = 0 ] || nepi_stop "$control" 50 "$@" )
 done"""
@@ -37,7 +39,22 @@ done"""
 _HAVE_FILES = """for folder do
 for file in "$folder"/* "$folder"/.[!.]* "$folder"/..?*; do if [ -e "$file" ]; then echo some; continue 2; fi; done; echo none
 done"""
-_CLEAN = """for folder do for run in "$folder"/*; do [ "$run" = "$KEEP" ] || rm -rf -- "$run"; done; done"""
+_CLEAN = """for folder do for run in "$folder"/*; do case $run in "$KEEP"*) ;; *) rm -rf -- "$run" ;; esac; done; done"""
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """Where a run's folder is on a host; see `Layout`.
+
+    Attributes:
+        home: the attribute of the nodes.
+        run: the run's name with its token.
+        way: what stands for the way there.
+    """
+
+    home: str | None
+    run: str
+    way: str
 
 
 class Site:
@@ -66,7 +83,7 @@ class Site:
 
     @classmethod
     async def open(
-        cls, ec: ExperimentController, name: str, transport: Transport, way: dict[str, Any], *, home: str | None, run: str, resume: bool
+        cls, ec: ExperimentController, name: str, transport: Transport, way: dict[str, Any], place: Place, *, resume: bool
     ) -> Self:
         """Reach the host and make the run's folder there.
 
@@ -75,8 +92,7 @@ class Site:
             name: how the host is called in messages.
             transport: the way to it.
             way: what the way is opened again from by a later process.
-            home: the attribute of the nodes.
-            run: name of the run's folder.
+            place: where the run's folder is.
             resume: whether an earlier controller of the run has been there.
 
         Raises:
@@ -84,7 +100,7 @@ class Site:
         """
 
         def layout(facts: Any) -> Layout:
-            return Layout(home_of(home, PurePosixPath(facts.home)), ec.exp_id, run)
+            return Layout(home_of(place.home, PurePosixPath(facts.home)), ec.exp_id, place.run, place.way)
 
         session = await RemoteSession.open(
             transport, Path(ec.run_dir), ec.ledger, root=lambda facts: layout(facts).exp, way=way, resume=resume
@@ -125,7 +141,8 @@ class Site:
         if processes and "processes" not in self._cleaned:
             self._cleaned.add("processes")
             folder = self.layout.experiment.parent
-            await self._do(["/bin/sh", "-c", _END, "sh", str(folder), str(self.layout.exp / ".control")], "end what runs of earlier runs")
+            argv = ["/bin/sh", "-c", _END, "sh", str(folder), str(self.layout.exp / ".control"), self.layout.ours]
+            await self._do(argv, "end what runs of earlier runs")
         todo: list[PurePosixPath] = []
         if home and "home" not in self._cleaned:
             todo = [self.layout.store, *await self._experiments()]
@@ -133,7 +150,7 @@ class Site:
             todo = [self.layout.experiment]
         if todo:
             self._cleaned.add("home" if home else "experiment")
-            argv = ["env", f"KEEP={self.layout.exp}", "/bin/sh", "-c", _CLEAN, "sh", *map(str, todo)]
+            argv = ["env", f"KEEP={self.layout.ours}", "/bin/sh", "-c", _CLEAN, "sh", *map(str, todo)]
             await self._do(argv, "remove what earlier runs have left")
 
     async def _experiments(self) -> list[PurePosixPath]:
