@@ -226,6 +226,20 @@ class RemoteSession:
 
     # -- the end
 
+    async def remove(self, folder: PurePosixPath) -> None:
+        """Remove a folder of the run's, also what commands have left in it that ran as root.
+
+        Raises:
+            ConnectError: the host cannot be reached.
+            ResourceError: it cannot be removed.
+        """
+        text = script(self.control, ["cd /", f"{call('nepi_is_plain', folder)} && {call('rm -rf --', folder)}"])
+        command = with_sudo(SHELL) if self.commands.is_privileged else SHELL
+        done = await ask(self.transport, text, deadline_s=CLOSE_DEADLINE_S, command=command)
+        if done.exit.status != 0:
+            words = done.stderr.decode(errors="replace").strip()
+            raise ResourceError(f"{folder} on {self.transport.name} could not be removed: {words}", backend="linux")
+
     async def close(self) -> None:
         """Kill what runs there, remove the run's folder, and disconnect.
 

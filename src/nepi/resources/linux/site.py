@@ -193,7 +193,7 @@ class Site:
     async def leave(self, member: ResourceManager) -> None:
         """Take away what is a node's there."""
         if self._members.pop(member.guid, None) is not None and not self.session.keeps_folder and not self.session.lost.done():
-            await self._do(["rm", "-rf", "--", str(self.layout.node(member.name))], "remove a node's folder")
+            await self.session.remove(self.layout.node(member.name))
 
     def _epitaph(self) -> str:
         return f"{self._name} is lost: {self.session.lost.result()}"
