@@ -188,6 +188,21 @@ def test_the_end_of_a_session_finds_commands_that_bear_no_mark_any_more(tmp_path
     assert start_ticks(pid) != ticks
 
 
+def test_a_file_that_cannot_be_brought_is_told_of(tmp_path: Path) -> None:
+    async def scenario() -> list[str]:
+        transport = SubprocessTransport()
+        async with host_in(tmp_path, transport) as host:
+            await host.write_file(tmp_path / "there" / "written" / "file", b"data")
+            transport.replaced = {
+                "nepi_folder '": "echo 'find: ./root: Permission denied' >&2; echo './gone: No such file or directory' >&2; nepi_folder '"
+            }
+            assert await host.gather(tmp_path / "there" / "written", tmp_path / "here") == [tmp_path / "here" / "file"]
+            return host.session.trouble
+
+    (told,) = run(scenario())
+    assert told == f"not all of {tmp_path}/there/written on here could be brought: find: ./root: Permission denied"
+
+
 def _marked(mark: bytes) -> list[str]:
     found = []
     for name in os.listdir("/proc"):  # noqa: PTH208

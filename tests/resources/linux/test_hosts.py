@@ -120,11 +120,13 @@ def test_root_is_become_by_sudo_where_that_is_permitted(lab: Lab, controller: Ma
     assert on(lab, "h1", "ps -eo args | grep -c '[s]leep 4321' || true") == "0\n"
 
 
-def test_what_root_has_left_is_removed_with_its_node(lab: Lab, controller: MakeController) -> None:
+def test_what_root_has_left_is_brought_and_removed_with_its_node(lab: Lab, controller: MakeController) -> None:
     ec = controller()
     node = add_host(ec, lab, "h1", username="nepi")
-    ec.add("Application", node, command="mkdir -p kept/here && echo mine >kept/here/file", sudo=True)
+    command = "umask 077; mkdir -p kept/here && echo mine >kept/here/file"
+    app = ec.add("Application", node, command=command, sudo=True)
     ec.run(deadline=SOON)
+    assert (app.trace_path("stdout").parent / "kept/here/file").read_text() == "mine\n"
     assert (ec.left_behind, ec.trouble) == ({}, [])
     assert on(lab, "h1", "find /home/nepi/.nepi/nepi-exp -mindepth 2 | wc -l") == "0\n"
 

@@ -343,7 +343,7 @@ nepi_digest() { # FILE SIZE: prints the SHA-256 of its first SIZE bytes
 
 nepi_folder() { # FOLDER: prints "digest  ./path" of each file in it
 	cd -- "$1" 2>/dev/null || return 0
-	find . -type f ! -name '*
+	LC_ALL=C find . -type f ! -name '*
 *' -exec sha256sum -- {} +
 }
 

@@ -13,7 +13,7 @@ from nepi.hosts.port import Completed, Process
 from nepi.hosts.remote.asking import ask
 from nepi.hosts.remote.commands import Start
 from nepi.hosts.remote.mirror import FileMirror, MemoryMirror, Mirror
-from nepi.hosts.remote.quoting import call, is_privileged, script
+from nepi.hosts.remote.quoting import SHELL, call, is_privileged, script, with_sudo
 from nepi.hosts.remote.remote_process import RemoteProcess, output_mirrors
 from nepi.hosts.remote.transport import Transport
 
@@ -210,8 +210,13 @@ class RemoteHost:
             ConnectError: the connection was lost; asked again, only what is missing is brought.
             ResourceError: a file does not arrive as it is there.
         """
-        text = script(self._session.control, [call("nepi_folder", str(folder))])
-        done = await ask(self.transport, text, deadline_s=GATHER_DEADLINE_S)
+        session = self._session
+        lines, command = [call("nepi_folder", str(folder))], SHELL
+        if session.commands.is_privileged:  # what root has written there could not be brought otherwise by who is logged in
+            lines, command = [call("chown -R -h --", session.facts.uid, str(folder)), *lines], with_sudo(SHELL)
+        done = await ask(self.transport, script(session.control, lines), deadline_s=GATHER_DEADLINE_S, command=command)
+        if missed := _missed(done.stderr):
+            session.commands.trouble.append(f"not all of {folder} on {self.transport.name} could be brought: {missed}")
         limit = asyncio.Semaphore(FILES_AT_ONCE)
 
         async def bring(name: str, digest: str) -> Path | None:
@@ -241,6 +246,12 @@ class RemoteHost:
         if self.missing_tools(tools):
             await self._session.refresh_tools()
         return self.missing_tools(tools)
+
+
+def _missed(said: bytes) -> str:
+    """Return what find and sha256sum complained of, but for files that were gone when it was their turn."""
+    lines = said.decode(errors="replace").splitlines()
+    return "; ".join(line for line in lines if not line.endswith("No such file or directory"))[:1000]
 
 
 def _listed(output: bytes) -> list[tuple[str, str]]:
