@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -12,6 +13,7 @@ import pytest
 from nepi.errors import CommandError, ConnectError, ResourceError
 from nepi.execution.ledger import Ledger
 from nepi.hosts.namespace import VethEnd
+from nepi.hosts.remote_agent import session as sessions
 from nepi.hosts.remote_agent.connection import RemoteConnection
 from nepi.hosts.remote_agent.ending import end_there
 from nepi.hosts.remote_agent.session import RemoteNamespaceSession
@@ -197,6 +199,31 @@ def test_an_agent_whose_controller_has_gone_is_taken_up(lab: Lab, tmp_path: Path
             await ssh.close()
             assert ledger.rows() == []
             assert await RemoteNamespaceSession.resume_on("h1", tmp_path, ledger, way) is None
+
+    run(main())
+
+
+def test_an_agent_is_given_up_only_when_its_machine_says_that_it_is_gone(lab: Lab, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    async def main() -> None:
+        ssh, way = transport(lab, "h1")
+        with Ledger(tmp_path / "ledger.sqlite") as ledger:
+            first = await RemoteNamespaceSession.open_on("h1", tmp_path, ledger, way, {"kind": "test"})
+            await first.detach()
+            with monkeypatch.context() as away:
+
+                async def no_way(command: str) -> None:
+                    raise ConnectError("cut")
+
+                away.setattr(way, "open", no_way)
+                away.setattr(sessions, "RemoteConnection", partial(RemoteConnection, give_up_s=0.1))
+                with pytest.raises(ConnectError, match="could not be reached"):
+                    await RemoteNamespaceSession.resume_on("h1", tmp_path, ledger, way)
+            (row,) = ledger.rows()
+            lab.run("h1", ["kill", "-9", str(row.identity["pid"])])
+            assert await RemoteNamespaceSession.resume_on("h1", tmp_path, ledger, way) is None
+            assert ledger.rows() == []
+        assert lab.run("h1", ["find", "/root/.cache/nepi/runs", "-mindepth", "1"]).stdout == ""
+        await ssh.close()
 
     run(main())
 

@@ -20,6 +20,10 @@ HURRY_S = 10.0
 """The same, when everything there is being given back."""
 
 
+class AgentGoneError(ConnectError):
+    """The machine itself has said that the agent is not there any more."""
+
+
 class RemoteConnection:
     """What `AgentConnection` is on this machine.
 
@@ -34,6 +38,7 @@ class RemoteConnection:
         lost: done, with the reason, once there is no agent any more, or no way to it.
         on_back: called when the connection was lost and is there again: events may have been missed.
         connections: how often it was made.
+        is_gone: the machine has said that there is no agent any more.
         unreachable: there was no way to the machine in the end: nobody knows whether the agent is there.
     """
 
@@ -63,6 +68,7 @@ class RemoteConnection:
         self._reason = ""
         self._hurry: asyncio.TimerHandle | None = None
         self._is_here = False
+        self.is_gone = False
         self.unreachable = False
         self._away_since = asyncio.get_running_loop().time()
         self._keeper = asyncio.get_running_loop().create_task(self._keep())
@@ -157,6 +163,7 @@ class RemoteConnection:
                 elif kind == b"+":
                     parts.append(rest)
                 elif rest.startswith(b"gone"):
+                    self.is_gone = True
                     self._end(self._why_gone(rest[5:].decode()))
                 elif rest == b"here":
                     sender = asyncio.get_running_loop().create_task(self._send(stream))

@@ -18,7 +18,7 @@ from nepi.hosts.namespace import END_DEADLINE_S, NamespaceSession
 from nepi.hosts.namespace_host import CommandRequest, NamespaceHost, NamespaceProcess
 from nepi.hosts.remote.transport import Transport
 from nepi.hosts.remote_agent import deploying
-from nepi.hosts.remote_agent.connection import RemoteConnection
+from nepi.hosts.remote_agent.connection import AgentGoneError, RemoteConnection
 from nepi.hosts.remote_agent.deploying import KIND, Machine
 from nepi.hosts.remote_agent.ending import end_there
 from nepi.hosts.remote_agent.host import Paths, RemoteNamespaceHost, pieces
@@ -120,7 +120,11 @@ class RemoteNamespaceSession(NamespaceSession):
 
     @classmethod
     async def resume_on(cls, name: str, folder: Path, ledger: Ledger, transport: Transport) -> Self | None:
-        """Connect to the agent that an earlier controller started on a machine, or return None when it is gone."""
+        """Connect to the agent that an earlier controller started on a machine, or return None when it is gone.
+
+        Raises:
+            ConnectError, DeadlineError: the machine cannot be reached. The agent may be there still, so its row stays.
+        """
         row = next((one for one in ledger.rows() if one.kind == KIND and one.identity["machine"] == name), None)
         if row is None or not row.identity.get("pid"):
             return None
@@ -128,8 +132,9 @@ class RemoteNamespaceSession(NamespaceSession):
         facts = await deploying.features_of(transport, machine)
         try:
             session = await cls._connected(name, folder, ledger, row.id, row.identity, {}, transport, machine, facts)
-        except ConnectError:
-            ledger.forget([row.id])
+        except AgentGoneError:
+            if await end_there(transport, row.identity):  # its folder is left
+                ledger.forget([row.id])
             return None
         await session._take_up()
         await session._follow_again()
@@ -155,9 +160,11 @@ class RemoteNamespaceSession(NamespaceSession):
             watching = connection.request("watch")
             features = features or await connection.request("hello")
             await watching
-        except BaseException:
+        except BaseException as error:
             connection.close()
             await connection.closed()
+            if connection.is_gone and isinstance(error, ConnectError):
+                raise AgentGoneError(str(error), backend="netns") from error
             raise
         session = cls(name, folder, ledger, row, identity, features, connection, transport, machine, facts)
         session._rows.know(row, ("agent",))
