@@ -45,6 +45,7 @@ class HostDevice(ResourceManager):
     }
     _held: list[tuple[int, HostNode, Thing]] | None = None
     _making: asyncio.Task[Any] | None = None
+    _whole: frozenset[int] = frozenset()
 
     @property
     def held(self) -> list[tuple[int, HostNode, Thing]]:
@@ -90,6 +91,7 @@ class HostDevice(ResourceManager):
             self._forget(row)
             raise
         self.ec.ledger.made([row])
+        self._whole |= {row}
 
     def _intend(self, node: HostNode, thing: Thing) -> int:
         (row,) = self.ec.ledger.intend([thing], durable=outlives_this_machine(thing))
@@ -125,17 +127,17 @@ class HostDevice(ResourceManager):
         while self.held:
             row, node, thing = self.held[-1]
             try:
-                await (self._delete(node, thing) if thing.kind == INTERFACE else self._put_back(node, thing))
+                await (self._delete(node, row, thing) if thing.kind == INTERFACE else self._put_back(node, thing))
             except ConnectError as error:
                 if "agent" not in thing.identity["place"]:
                     raise
                 self.debug(f"nothing to give back: {error}")  # a namespace ends with its agent, and so does all that is in it
             self._forget(row)
 
-    async def _delete(self, node: HostNode, thing: Thing) -> None:
+    async def _delete(self, node: HostNode, row: int, thing: Thing) -> None:
         commands, ifname = Commands(node.host), thing.identity["ifname"]
         found = await commands.interface(ifname)
-        if found is not None and is_ours(found.alias, thing.identity["alias"], intended=True):
+        if found is not None and is_ours(found.alias, thing.identity["alias"], intended=row not in self._whole):
             await commands.ip([ip_lines.delete(ifname)])
 
     async def _put_back(self, node: HostNode, thing: Thing) -> None:
@@ -185,6 +187,7 @@ class HostDevice(ResourceManager):
             node = nodes.get(row.identity.get("host", ""))
             if row.kind in (INTERFACE, CHANGE) and node is not None:
                 self.held.append((row.id, node, _thing(row)))
+                self._whole |= {row.id} if row.state == "made" else set()
         if self.state < ResourceState.READY:
             await self.undo()
             return

@@ -54,10 +54,11 @@ def test_a_device_of_a_name_that_is_taken_is_refused_and_the_other_one_stays(ec:
     assert "mine" in links_of(ec, hosts[0])
 
 
-def test_an_interface_that_somebody_else_made_anew_stays(ec: ExperimentController, hosts: Hosts) -> None:
+@pytest.mark.parametrize("named", ["&& ip link set mine alias theirs", ""], ids=["with another alias", "without one"])
+def test_an_interface_that_somebody_else_made_anew_stays(ec: ExperimentController, hosts: Hosts, named: str) -> None:
     tap = ec.add("linux::Tap", hosts[0], deviceName="mine")
     up(ec)
-    sh(ec, hosts[0], "ip link del mine && ip tuntap add dev mine mode tap && ip link set mine alias theirs")
+    sh(ec, hosts[0], f"ip link del mine && ip tuntap add dev mine mode tap {named}")
     ec.release([tap])
     assert "mine" in links_of(ec, hosts[0])
 
