@@ -5,9 +5,9 @@ from __future__ import annotations
 import asyncio
 import ipaddress
 import zlib
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Coroutine, Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, ClassVar
+from typing import Any, ClassVar, TypeVar
 
 from nepi.errors import BadConnectionError, ResourceError
 from nepi.hosts.devices import ip_lines
@@ -20,6 +20,7 @@ from nepi.model.typespec import Check
 from nepi.resources.linux.device import HostDevice
 from nepi.resources.linux.endpoint import Endpoint, Tunnel
 
+T = TypeVar("T")
 ENDPOINTS = ("linux::Tap", "linux::Tun", "linux::OVSPort")
 
 
@@ -56,6 +57,15 @@ class Leg:
     def version(self) -> int:
         """Of the IP between the hosts."""
         return 6 if ":" in self.remote else 4
+
+
+async def both(work: Iterable[Coroutine[Any, Any, T]]) -> list[T]:
+    """Do the same at both ends, and wait for both also when one fails: what the other one makes must not come after the release."""
+    done = await asyncio.gather(*work, return_exceptions=True)
+    for one in done:
+        if isinstance(one, BaseException):
+            raise one
+    return [one for one in done if not isinstance(one, BaseException)]
 
 
 async def underlay(node: HostNode) -> str:

@@ -19,7 +19,7 @@ from nepi.hosts.port import Process
 from nepi.model.experiment import ResourceDescription
 from nepi.model.states import ENDED, ResourceState
 from nepi.model.typespec import Check
-from nepi.resources.linux.tunnel import HostTunnel, Leg, check_tunnel
+from nepi.resources.linux.tunnel import HostTunnel, Leg, both, check_tunnel
 
 if TYPE_CHECKING:
     from nepi.execution.ledger import Row
@@ -91,8 +91,8 @@ class UdpTunnel(HostTunnel, rtype="linux::UdpTunnel", aliases=("UdpTunnel", "Lin
                 if value is not None and leg.end.has_attribute(name) and leg.end.get(name) is None:
                     leg.end.set(name, value)
         mtu = self.mtu(legs)
-        await asyncio.gather(*(leg.end.fit(mtu) for leg in legs))
-        ends = await asyncio.gather(*(self._open(leg, side) for side, leg in enumerate(legs)))
+        await both(leg.end.fit(mtu) for leg in legs)
+        ends = await both(self._open(leg, side) for side, leg in enumerate(legs))
         key = self._key().hex()
         for end, other in (ends, ends[::-1]):
             line = {"address": end.leg.remote, "port": other.port, "session": other.session, "key": key}

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, ClassVar, Final
 
@@ -12,7 +11,7 @@ from nepi.hosts.devices import ip_lines
 from nepi.hosts.devices.commands import DEADLINE_S
 from nepi.model.experiment import ResourceDescription
 from nepi.model.typespec import Check
-from nepi.resources.linux.tunnel import KernelTunnel, Leg, check_tunnel
+from nepi.resources.linux.tunnel import KernelTunnel, Leg, both, check_tunnel
 
 _MAKE_KEY: Final = 'umask 077; mkdir -p -- "${1%/*}" && wg genkey >"$1" && wg pubkey <"$1"'
 
@@ -39,9 +38,9 @@ class WireGuard(KernelTunnel, rtype="linux::WireGuard"):
 
     async def _make_both(self, legs: tuple[Leg, Leg]) -> None:
         mtu = self.mtu(legs)
-        keys = await asyncio.gather(*(self._make_end(leg) for leg in legs))
-        await asyncio.gather(*(leg.commands.ip(ip_lines.settings(leg.end.ifname, leg.end.settings(mtu))) for leg in legs))
-        ports = await asyncio.gather(*(self._port(leg) for leg in legs))
+        keys = await both(self._make_end(leg) for leg in legs)
+        await both(leg.commands.ip(ip_lines.settings(leg.end.ifname, leg.end.settings(mtu))) for leg in legs)
+        ports = await both(self._port(leg) for leg in legs)
         for leg, key, port in zip(legs, keys[::-1], ports[::-1], strict=True):
             await leg.commands.run(self._peer(leg, key, port))
             await leg.end.plugged(mtu)

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import asyncio
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from nepi import ExperimentController
-from nepi.errors import PlanError
+from nepi.errors import PlanError, ResourceError
+from nepi.resources.linux.tunnel import both
 
 ENDS = ("linux::Tap", "linux::Tap")
 
@@ -55,3 +57,24 @@ def mistakes(tmp_path: Path, rtype: str, ends: tuple[str, ...] = (), **values: A
 )
 def test_a_mistake_is_found_and_said(tmp_path: Path, rtype: str, ends: tuple[str, ...], values: dict[str, Any], said: str) -> None:
     assert said in mistakes(tmp_path, rtype, ends, **values)
+
+
+def test_the_other_end_of_a_tunnel_is_not_made_after_that_has_failed() -> None:
+    async def scenario() -> None:
+        failed = asyncio.Event()
+        made: list[str] = []
+
+        async def fail() -> None:
+            failed.set()
+            raise ResourceError("this end cannot be made")
+
+        async def make() -> None:
+            await failed.wait()
+            await asyncio.sleep(0)
+            made.append("the other end")
+
+        with pytest.raises(ResourceError, match="this end"):
+            await both([fail(), make()])
+        assert made == ["the other end"]
+
+    asyncio.run(scenario())
