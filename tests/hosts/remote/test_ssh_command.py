@@ -3,6 +3,7 @@
 import base64
 import hashlib
 import shlex
+from dataclasses import replace
 from pathlib import Path
 
 from nepi.hosts.remote.ssh_command import VOUCH, ssh_argv
@@ -37,6 +38,8 @@ def test_host_keys_are_checked_with_the_files_that_the_run_checks_them_with() ->
     assert (said["StrictHostKeyChecking"], said["UpdateHostKeys"], said["ControlPath"]) == ("yes", "no", "none")
     assert said["UserKnownHostsFile"] == '"/k" "/a\\"b" "/my runs/100%%/pins"'
     assert said["GlobalKnownHostsFile"] == "none"
+    said = settings(ssh_argv([route(replace(options, host_keys=HostKeys.KNOWN), Path("/k"))], "true", terminal=False))
+    assert said["UserKnownHostsFile"] == '"/k"'
 
 
 def test_a_key_that_the_experiment_gives_is_the_only_good_one() -> None:
@@ -55,7 +58,8 @@ def test_a_fingerprint_vouches_for_its_key_and_for_no_other() -> None:
 
 
 def test_each_host_on_the_way_is_checked_as_strictly() -> None:
-    far = SshOptions("far", jumps=(Jump("one"), Jump("two", 2222, "bob")), identity=Path("/keys/my %id"), pins=Path("/pins"))
+    way = (Jump("one"), Jump("two", 2222, "bob"))
+    far = SshOptions("far", jumps=way, identity=Path("/keys/my %id"), host_keys=HostKeys.FIRST_USE, pins=Path("/pins"))
     two = far.through(Jump("two", 2222, "bob"), (Jump("one"),))
     one = far.through(Jump("one"), ())
     argv = ssh_argv([route(far, Path("/k")), route(two, Path("/k")), route(one, Path("/k"))], "true", terminal=False)

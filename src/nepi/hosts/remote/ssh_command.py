@@ -12,7 +12,7 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
-from nepi.hosts.remote.ssh_options import pinned_key
+from nepi.hosts.remote.ssh_options import HostKeys, pinned_key
 
 if TYPE_CHECKING:
     from nepi.hosts.remote.ssh_connect import Route
@@ -78,7 +78,8 @@ def _settings(routes: Sequence[Route]) -> Iterator[str]:
 def _trust(route: Route) -> Iterator[str]:
     """Say what makes the host's key good: as `ssh_trust.Trust` does."""
     options = route.options
-    files = [*route.known_files, *([options.pins] if options.pins is not None else [])]
+    trusting = options.pins is not None and options.host_keys is HostKeys.FIRST_USE
+    files = [*route.known_files, *([options.pins] if trusting else [])]
     if options.server_key is not None:
         words = [sys.executable, "-I", "-S", str(VOUCH), *(pinned_key(options.server_key) or ("", ""))]
         yield "KnownHostsCommand=" + " ".join([*map(_word, words), "%H", "%t", "%K"])
