@@ -25,7 +25,7 @@ from nepi.hosts.row_book import RowBook
 FOLDER_KIND: Final = "ssh-folder"
 CONTROL: Final = ".control"
 SETUP_DEADLINE_S: Final = 60.0
-CLOSE_DEADLINE_S: Final = 60.0
+CLOSE_DEADLINE_S: Final = 120.0
 GIVE_UP_S: Final = 600.0
 
 
