@@ -7,11 +7,12 @@ import os
 import subprocess
 import time
 from collections.abc import Generator
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 
 import pytest
 
 from nepi.errors import ConnectError, ResourceError
+from nepi.execution.ledger import Ledger
 from nepi.execution.process_identity import start_ticks
 from nepi.hosts.remote.session import RemoteSession
 from tests.hosts.remote.remote_worlds import host_in, session_in
@@ -205,6 +206,21 @@ def small_disk(tmp_path: Path) -> Generator[Path]:
     subprocess.run(["mount", "-t", "tmpfs", "-o", "size=256k", "none", str(folder)], check=True)
     yield folder
     subprocess.run(["umount", "-l", str(folder)], check=True)
+
+
+@pytest.mark.root
+def test_a_host_whose_disk_is_full_from_the_beginning_is_left_as_it_was(tmp_path: Path, small_disk: Path) -> None:
+    async def scenario() -> None:
+        with pytest.raises(OSError, match="No space"):
+            fill(small_disk)
+        with Ledger(tmp_path / "ledger.sqlite") as ledger:
+            root = PurePosixPath(small_disk / "exp")
+            with pytest.raises(ResourceError, match="cannot make .*No space left on device"):
+                await RemoteSession.open(SubprocessTransport(), tmp_path, ledger, root=root, way={"kind": "test"})
+            assert ledger.rows() == []
+
+    run(scenario())
+    assert [one.name for one in small_disk.iterdir()] == ["fill"]
 
 
 @pytest.mark.root

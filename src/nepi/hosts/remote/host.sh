@@ -68,8 +68,10 @@ nepi_tools() { # prints every program that can be called by its name
 }
 
 nepi_setup() { # CONTROL TEXT: makes the folder for the bookkeeping and puts this file there
-	mkdir -p -- "$1/commands" && chmod 700 -- "$1" && printf '%s' "$2" >"$1/host.sh" || return
-	[ -p "$1/ends" ] || mkfifo -m 600 -- "$1/ends" || return
+	mkdir -p -- "$1/commands" && chmod 700 -- "$1" || return
+	# Before what may find the disk full: without it, nobody would take the folder for a run's, and remove it.
+	[ -p "$1/ends" ] || mkfifo -m 600 -- "$1/ends" || { rmdir -- "$1/commands" "$1" "${1%/*}" && return 1; }
+	printf '%s' "$2" | LC_ALL=C cat >"$1/host.sh" || return # cat says what is wrong
 	nepi_setsid
 	# Without it, what runs in the background ignores SIGINT and SIGQUIT, and keeps to our session.
 	if [ -n "$nepi_setsid" ] && $nepi_setsid -f true 2>/dev/null; then echo ready fork; else echo ready background; fi

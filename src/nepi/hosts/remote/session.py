@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import secrets
 import time
 from collections.abc import Callable, Sequence
@@ -104,7 +105,9 @@ class RemoteSession:
             if folder is not None:
                 session._take_up([row for row in rows if row.kind == KIND and row.identity["control"] == str(session.control)])
             await session._watch()
-        except BaseException:
+        except BaseException as error:
+            if folder is None and isinstance(error, ResourceError) and not isinstance(error, ConnectError):
+                await session._undo()
             await session._let_go()
             raise
         return session
@@ -128,6 +131,12 @@ class RemoteSession:
     def _rows_of(ledger: Ledger, identity: dict[str, Any]) -> int:
         # It survives the reboot of either machine, so its row does.
         return ledger.intend([Thing(FOLDER_KIND, identity)], durable=True)[0]
+
+    async def _undo(self) -> None:
+        """Give back what there is of a session that could not be opened; what cannot be stays in the ledger."""
+        with contextlib.suppress(ResourceError):
+            await give_back(self.transport, self.root, [f"{self.token}."], remove=True, sudo=False)
+            self._rows.forget_all()
 
     def _take_up(self, rows: Sequence[Row]) -> None:
         """Know the commands of an earlier controller; the watcher finds out what became of them."""
