@@ -1,19 +1,18 @@
 from __future__ import annotations
 
-from collections.abc import Callable, Generator
+from collections.abc import Generator
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from nepi import ExperimentController, Handle
-from nepi.execution.ledger import Ledger
 from nepi.lab import Lab
 from nepi.testing.pytest_plugin import MakeLab, ssh_lab
+from tests.resources.controllers import MakeController, controllers
 
 __all__ = ["ssh_lab"]
 
-MakeController = Callable[..., ExperimentController]
 SOON = "60s"
 
 
@@ -25,19 +24,8 @@ def lab(ssh_lab: MakeLab) -> Lab:
 
 @pytest.fixture
 def controller(tmp_path: Path) -> Generator[MakeController]:
-    """Make controllers; afterwards all of them are over and their ledgers are empty."""
-    made: list[ExperimentController] = []
-
-    def make(exp_id: str = "linux-test", **options: Any) -> ExperimentController:
-        ec = ExperimentController(exp_id, tmp_path, backend="linux", run_id=f"run-{len(made)}", **options)
-        made.append(ec)
-        return ec
-
-    yield make
-    for ec in made:
-        ec.shutdown()
-        with Ledger(Path(ec.run_dir) / "ledger.sqlite") as ledger:
-            assert ledger.rows() == []
+    with controllers(tmp_path, "linux-test", "linux") as make:
+        yield make
 
 
 def add_host(ec: ExperimentController, lab: Lab, name: str, **values: Any) -> Handle:

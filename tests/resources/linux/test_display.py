@@ -12,7 +12,8 @@ import pytest
 
 from nepi import ExperimentError, trace_matches
 from nepi.lab import Lab
-from tests.resources.linux.conftest import SOON, MakeController, add_host, on
+from tests.resources.controllers import MakeController
+from tests.resources.linux.conftest import SOON, add_host, on
 
 pytestmark = [pytest.mark.root, pytest.mark.netns]
 

@@ -15,7 +15,8 @@ import pytest
 from nepi import ExperimentController, Handle
 from nepi.lab import Lab
 from tests.cli.conftest import DEADLINE_S, NEPI, nepi_process
-from tests.resources.linux.conftest import SOON, MakeController, add_host, on
+from tests.resources.controllers import MakeController
+from tests.resources.linux.conftest import SOON, add_host, on
 
 pytestmark = [pytest.mark.root, pytest.mark.netns]
 

@@ -11,7 +11,8 @@ import pytest
 
 from nepi import ExperimentController, ExperimentError, trace_matches
 from nepi.lab import Lab
-from tests.resources.linux.conftest import MakeController, add_host, on
+from tests.resources.controllers import MakeController
+from tests.resources.linux.conftest import add_host, on
 
 pytestmark = [pytest.mark.root, pytest.mark.netns]
 

@@ -13,7 +13,8 @@ from nepi.apps.command_application import CommandApplication
 from nepi.execution.ledger_kinds import collect
 from nepi.execution.resource import ResourceManager
 from nepi.lab import Lab
-from tests.resources.linux.conftest import SOON, MakeController, add_host, on
+from tests.resources.controllers import MakeController
+from tests.resources.linux.conftest import SOON, add_host, on
 
 pytestmark = [pytest.mark.root, pytest.mark.netns]
 

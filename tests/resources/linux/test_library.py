@@ -8,7 +8,8 @@ import pytest
 
 from nepi import ExperimentController, Handle
 from nepi.lab import Lab
-from tests.resources.linux.conftest import MakeController, add_host
+from tests.resources.controllers import MakeController
+from tests.resources.linux.conftest import add_host
 
 pytestmark = [pytest.mark.root, pytest.mark.netns]
 

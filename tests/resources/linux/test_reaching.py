@@ -11,7 +11,8 @@ import pytest
 from nepi import ExperimentController, ExperimentError, trace_matches
 from nepi.execution.ledger_kinds import collect
 from nepi.lab import Lab
-from tests.resources.linux.conftest import SOON, MakeController, add_host
+from tests.resources.controllers import MakeController
+from tests.resources.linux.conftest import SOON, add_host
 
 pytestmark = [pytest.mark.root, pytest.mark.netns]
 

@@ -16,7 +16,8 @@ from nepi.errors import ConnectError, UsageError
 from nepi.execution.ledger import Ledger, Row
 from nepi.execution.ledger_kinds import collect
 from nepi.execution.process_identity import ProcessIdentity
-from tests.resources.netns.conftest import SOON, MakeController, up
+from tests.resources.controllers import MakeController
+from tests.resources.netns.conftest import SOON, up
 
 pytestmark = pytest.mark.netns
 

@@ -17,7 +17,8 @@ from nepi.execution.journal import batches
 from nepi.execution.ledger import Ledger
 from nepi.execution.process_identity import ProcessIdentity
 from nepi.testing import Fault, FaultSchedule
-from tests.resources.netns.conftest import SOON, MakeController, reaches, up
+from tests.resources.controllers import MakeController
+from tests.resources.netns.conftest import SOON, reaches, up
 
 pytestmark = pytest.mark.netns
 

@@ -10,7 +10,8 @@ import pytest
 from nepi import ExperimentController, Topology
 from nepi.errors import PlanError
 from nepi.execution.net import Net
-from tests.resources.netns.conftest import MakeController, reaches, sh, up
+from tests.resources.controllers import MakeController
+from tests.resources.netns.conftest import reaches, sh, up
 
 pytestmark = pytest.mark.netns
 

@@ -11,7 +11,8 @@ import pytest
 from nepi import ExperimentController, Handle
 from nepi.errors import UsageError
 from nepi.model.promises import Verification
-from tests.resources.netns.conftest import MakeController, sh, up
+from tests.resources.controllers import MakeController
+from tests.resources.netns.conftest import sh, up
 
 pytestmark = pytest.mark.netns
 

@@ -12,7 +12,8 @@ from nepi.apps.tcp_theory import cubic_throughput_bps
 from nepi.errors import UsageError
 from nepi.hosts.namespace import Shape
 from nepi.resources.netns.link import Link
-from tests.resources.netns.conftest import SOON, MakeController, up
+from tests.resources.controllers import MakeController
+from tests.resources.netns.conftest import SOON, up
 
 pytestmark = pytest.mark.netns
 

@@ -12,7 +12,8 @@ import pytest
 from nepi import ExperimentController, Handle, ResourceState
 from nepi.execution.ledger import Ledger
 from nepi.execution.process_identity import ProcessIdentity
-from tests.resources.netns.conftest import SOON, MakeController, reaches, sh, up
+from tests.resources.controllers import MakeController
+from tests.resources.netns.conftest import SOON, reaches, sh, up
 
 pytestmark = pytest.mark.netns
 

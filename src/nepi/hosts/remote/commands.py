@@ -7,6 +7,7 @@ import itertools
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import PurePosixPath
 from typing import Any, Final
 
@@ -322,14 +323,16 @@ class Commands:
             self._tasks.add(task)
             task.add_done_callback(self._tasks.discard)
 
-        return [self.watcher.follow(mirror.remote.name, lambda mirror=mirror: mirror.size, grown) for mirror in process.mirrors]  # type: ignore[misc]
+        return [self.watcher.follow(mirror.remote.name, partial(getattr, mirror, "size"), grown) for mirror in process.mirrors]
 
     async def _look(self, process: RemoteProcess) -> None:
         try:
             await process.look()
         except (ResourceError, TraceError) as error:
             if not isinstance(error, ConnectError):  # what is lost with a connection is brought later
-                self.trouble.append(f"the output of {process!r} cannot be brought while it runs: {error}")
+                what = f"the output of {process!r} cannot be brought while it runs: {error}"
+                if what not in self.trouble:  # it is tried again whenever the output grows
+                    self.trouble.append(what)
 
     def unfollow(self, number: int) -> None:
         """End `follow`."""

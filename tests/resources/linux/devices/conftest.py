@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import subprocess
-from collections.abc import Callable, Generator
+from collections.abc import Generator
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -11,27 +11,15 @@ from typing import Any
 import pytest
 
 from nepi import ExperimentController, Handle
-from nepi.execution.ledger import Ledger
+from tests.resources.controllers import MakeController, controllers
 
-MakeController = Callable[..., ExperimentController]
 SOON = "120s"  # under emulation, where the stock kernel is tested, a command takes a second or two
 
 
 @pytest.fixture
 def controller(tmp_path: Path) -> Generator[MakeController]:
-    """Make controllers; afterwards all of them are over and their ledgers are empty."""
-    made: list[ExperimentController] = []
-
-    def make(**options: Any) -> ExperimentController:
-        ec = ExperimentController("devices-test", tmp_path, backend="netns", run_id=f"run-{len(made)}", **options)
-        made.append(ec)
-        return ec
-
-    yield make
-    for ec in made:
-        ec.shutdown()
-        with Ledger(Path(ec.run_dir) / "ledger.sqlite") as ledger:
-            assert ledger.rows() == []
+    with controllers(tmp_path, "devices-test", "netns") as make:
+        yield make
 
 
 @pytest.fixture

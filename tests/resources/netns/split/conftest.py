@@ -1,18 +1,17 @@
 from __future__ import annotations
 
-from collections.abc import Callable, Generator
+from collections.abc import Generator
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from nepi import ExperimentController, Handle
-from nepi.execution.ledger import Ledger
 from nepi.lab import Lab
 from nepi.testing.pytest_plugin import MakeLab, ssh_lab
+from tests.resources.controllers import MakeController, controllers
 
 __all__ = ["ssh_lab"]
-MakeController = Callable[..., ExperimentController]
 SOON = "60s"
 
 
@@ -23,19 +22,8 @@ def lab(ssh_lab: MakeLab) -> Lab:
 
 @pytest.fixture
 def controller(tmp_path: Path) -> Generator[MakeController]:
-    """Make controllers; afterwards all of them are over and their ledgers are empty."""
-    made: list[ExperimentController] = []
-
-    def make(**options: Any) -> ExperimentController:
-        ec = ExperimentController("split-test", tmp_path, backend="netns", run_id=f"run-{len(made)}", **options)
-        made.append(ec)
-        return ec
-
-    yield make
-    for ec in made:
-        ec.shutdown()
-        with Ledger(Path(ec.run_dir) / "ledger.sqlite") as ledger:
-            assert ledger.rows() == []
+    with controllers(tmp_path, "split-test", "netns") as make:
+        yield make
 
 
 @pytest.fixture

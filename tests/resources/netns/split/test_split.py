@@ -16,7 +16,8 @@ from nepi.execution.ledger_kinds import collect
 from nepi.hosts.remote_agent.connection import RemoteConnection
 from nepi.lab import Lab
 from nepi.model.states import ResourceState
-from tests.resources.netns.split.conftest import SOON, MakeController, add_machines, sh, up
+from tests.resources.controllers import MakeController
+from tests.resources.netns.split.conftest import SOON, add_machines, sh, up
 
 RUNS = "/root/.cache/nepi/runs"
 pytestmark = [pytest.mark.root, pytest.mark.netns]
