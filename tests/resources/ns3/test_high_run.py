@@ -9,8 +9,8 @@ import pytest
 
 from nepi import ExperimentController
 from nepi.errors import ExperimentError, ResourceError
-from nepi.hosts.simulation.child import SimulationChild
-from nepi.hosts.simulation.output import END
+from nepi.hosts.ns3.high_child import SimulationChild
+from nepi.hosts.ns3.programs.output import END
 
 
 class Yes:

@@ -10,7 +10,7 @@ from nepi.errors import CommandError, ConnectError, ResourceError
 from nepi.execution.attribute import Attribute, Flags
 from nepi.hosts.agent.queues import queue_packets
 from nepi.hosts.impairments import Impairments
-from nepi.hosts.simulation.taps import tap_on
+from nepi.hosts.ns3.taps import tap_on
 from nepi.model.experiment import ResourceDescription
 from nepi.model.states import ResourceState
 from nepi.model.typespec import Check, Role

@@ -3,7 +3,7 @@
 docs/design/ns3.md and docs/design/ns3-high-level.md have the ideas.
 """
 
-from nepi.hosts.simulation.host import missing_tools
+from nepi.hosts.ns3.programs.host import missing_tools
 from nepi.resources.ns3.facts import probe
 from nepi.resources.ns3.high import APPLICATIONS, CsmaNetwork, Link, Node, Recording, Station, Switch, WifiNetwork
 from nepi.resources.ns3.route import Route

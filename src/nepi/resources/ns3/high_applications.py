@@ -10,7 +10,7 @@ from nepi.apps.iperf3 import Iperf3Client, Iperf3Server
 from nepi.apps.ping import Ping
 from nepi.errors import BadValueError
 from nepi.execution.resource import ResourceManager
-from nepi.hosts.simulation.commands import read_command
+from nepi.hosts.ns3.programs.commands import read_command
 from nepi.model.attributes import Reference
 from nepi.model.experiment import ResourceDescription
 from nepi.model.typespec import Check

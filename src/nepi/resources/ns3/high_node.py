@@ -7,9 +7,9 @@ from pathlib import Path
 from typing import Any, ClassVar
 
 from nepi.execution.attribute import Attribute, Flags
+from nepi.hosts.ns3.programs.commands import CONGESTION
+from nepi.hosts.ns3.programs.host import SimulatedHost
 from nepi.hosts.roles import HostNode
-from nepi.hosts.simulation.commands import CONGESTION
-from nepi.hosts.simulation.host import SimulatedHost
 from nepi.model.states import ResourceState
 from nepi.resources.ns3.attributes import members_of
 from nepi.resources.ns3.catalogue import catalogue

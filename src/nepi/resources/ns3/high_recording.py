@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from nepi.errors import ConnectError
 from nepi.execution.trace import Trace
-from nepi.hosts.simulation.flows import FlowRow, parse_flows
+from nepi.hosts.ns3.flows import FlowRow, parse_flows
 from nepi.model.states import ResourceState
 from nepi.resources.ns3.high_resource import SimulatedResource
 

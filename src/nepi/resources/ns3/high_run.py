@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any, Self
 
 from nepi.errors import ConnectError
 from nepi.execution.factory import ResourceFactory
-from nepi.hosts.simulation.session import SimulationSession
+from nepi.hosts.ns3.programs.session import SimulationSession
 from nepi.model.states import ENDED, ResourceState
 from nepi.units import format_duration
 

@@ -11,10 +11,10 @@ from typing import Any, Self
 
 from nepi.errors import BadValueError, ConnectError, ResourceError
 from nepi.execution.ledger import Ledger
-from nepi.hosts.simulation.child import Message, SimulationChild
-from nepi.hosts.simulation.commands import ClientCommand, PingCommand, ServerCommand
-from nepi.hosts.simulation.host import SimulatedProcess
-from nepi.hosts.simulation.output import FlowReport, PingText
+from nepi.hosts.ns3.high_child import Message, SimulationChild
+from nepi.hosts.ns3.programs.commands import ClientCommand, PingCommand, ServerCommand
+from nepi.hosts.ns3.programs.host import SimulatedProcess
+from nepi.hosts.ns3.programs.output import FlowReport, PingText
 
 FIRST_DATA_PORT = 50_000
 CONNECT_TIMEOUT_NS = 120_000_000_000

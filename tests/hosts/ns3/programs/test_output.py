@@ -1,7 +1,7 @@
 from nepi.apps.iperf3_output import parse_iperf3
 from nepi.apps.ping_output import PingRefusal, PingReply, PingResult, parse_ping
-from nepi.hosts.simulation.commands import ClientCommand, PingCommand
-from nepi.hosts.simulation.output import FlowReport, PingText, Row
+from nepi.hosts.ns3.programs.commands import ClientCommand, PingCommand
+from nepi.hosts.ns3.programs.output import FlowReport, PingText, Row
 
 S = 1_000_000_000
 

@@ -8,12 +8,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from nepi.errors import BadValueError, CommandError, ConnectError, ResourceError
+from nepi.hosts.ns3.programs.commands import ClientCommand, PingCommand, ServerCommand, read_command
+from nepi.hosts.ns3.programs.output import BEGAN, COUNTS, END, FlowReport, PingText, Row
 from nepi.hosts.port import Completed, Exit, Process
-from nepi.hosts.simulation.commands import ClientCommand, PingCommand, ServerCommand, read_command
-from nepi.hosts.simulation.output import BEGAN, COUNTS, END, FlowReport, PingText, Row
 
 if TYPE_CHECKING:
-    from nepi.hosts.simulation.session import SimulationSession
+    from nepi.hosts.ns3.programs.session import SimulationSession
 
 PROGRAMS = ("ping", "iperf3")
 

@@ -3,7 +3,7 @@ import pytest
 from nepi.apps.iperf3_command import Iperf3ClientOptions, iperf3_client_argv
 from nepi.apps.ping_command import PingOptions, ping_argv
 from nepi.errors import BadValueError
-from nepi.hosts.simulation.commands import ClientCommand, PingCommand, ServerCommand, read_command
+from nepi.hosts.ns3.programs.commands import ClientCommand, PingCommand, ServerCommand, read_command
 
 MS = 1_000_000
 

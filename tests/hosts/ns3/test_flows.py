@@ -1,7 +1,7 @@
 import pytest
 
 from nepi.errors import TraceError
-from nepi.hosts.simulation.flows import FlowRow, parse_flows
+from nepi.hosts.ns3.flows import FlowRow, parse_flows
 
 WRITTEN = """<?xml version="1.0" ?>
 <FlowMonitor>

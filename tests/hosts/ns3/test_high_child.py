@@ -12,9 +12,9 @@ import pytest
 
 from nepi.errors import ConnectError, ResourceError
 from nepi.execution.ledger import Ledger
-from nepi.hosts.simulation import session as session_module
-from nepi.hosts.simulation.child import SimulationChild
-from nepi.hosts.simulation.session import SimulationSession
+from nepi.hosts.ns3.high_child import SimulationChild
+from nepi.hosts.ns3.programs import session as session_module
+from nepi.hosts.ns3.programs.session import SimulationSession
 
 
 async def ask_who_answers(answer: str, folder: Path, *, then: str = "") -> str:

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from math import sqrt
 from typing import Any, Final
 
-from nepi.hosts.simulation.commands import CONGESTION, ClientCommand, PingCommand
+from nepi.hosts.ns3.programs.commands import CONGESTION, ClientCommand, PingCommand
 
 END, HEADER, REPLY, REFUSAL, TOTALS, SEND_ERROR = 0, 1, 2, 3, 4, 5
 COUNTS, BEGAN = 1, 2

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from nepi.hosts.simulation.taps import tap_on
+from nepi.hosts.ns3.taps import tap_on
 
 
 class NeverAnswering:

@@ -19,7 +19,7 @@ from nepi.execution.ledger import Ledger, Thing
 from nepi.execution.process_identity import ProcessIdentity
 from nepi.hosts.ns3.start import cool_down
 
-INSIDE = Path(__file__).parent / "inside" / "__main__.py"
+INSIDE = Path(__file__).parent / "inside" / "high_main.py"
 LOG = "simulation.log"
 START_DEADLINE_S = 180.0
 """The import of ns-3 takes 6 to 9 s on an idle machine, and several times that on one that is busy."""
