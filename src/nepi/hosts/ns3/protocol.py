@@ -124,9 +124,24 @@ def run(stop_ns: int | None = None) -> Operation:
     return ["run", stop_ns]
 
 
+def advance(until_ns: int | None = None) -> Operation:
+    """Run a step: to that moment, until nothing is left, or to where something has to be decided; the end is an event, `paused`."""
+    return ["advance", until_ns]
+
+
+def rehearse() -> Operation:
+    """Run for no time at all, so that what was called before is compiled before time goes on."""
+    return ["rehearse"]
+
+
 def stop() -> Operation:
-    """End the run after the present event."""
+    """End the run, or the step, after the present event."""
     return ["stop"]
+
+
+def descriptor(path: str) -> Operation:
+    """Take an open file that is passed on the UNIX socket at `path`; answer its number."""
+    return ["descriptor", path]
 
 
 def now() -> Operation:

@@ -1,4 +1,4 @@
-// Nodes, switches, links, addresses and routes, made from plain values: numbers stand for nodes, devices and links.
+// Computers, switches, cables, neighbours and routes, as the high level makes them. Goes with joining.h.
 
 #include <string>
 #include <vector>
@@ -14,11 +14,6 @@ namespace nepi
 
 using namespace ns3;
 
-inline std::vector<Ptr<Node>> g_nodes;
-inline std::vector<Ptr<NetDevice>> g_devices;
-inline std::vector<Ptr<SimpleChannel>> g_channels;
-inline std::vector<std::string> g_failures;
-
 inline bool
 IsSix(const std::string& text)
 {
@@ -33,24 +28,11 @@ Split(const std::string& text)
     return {text.substr(0, slash), std::stoi(text.substr(slash + 1))};
 }
 
-inline Ipv4Mask
-Mask(int prefix)
+/** As Linux has it where ns-3 differs, for a node that has a stack; `congestion` is a TypeId, or "". */
+inline std::string
+BecomeComputer(Ptr<Node> node, bool forward, const std::string& congestion)
 {
-    return Ipv4Mask(prefix == 0 ? 0u : ~0u << (32 - prefix));
-}
-
-/** A computer with a stack, static routes only. */
-inline int
-AddNode(bool forward, std::string congestion)
-{
-    Ptr<Node> node = CreateObject<Node>();
-    InternetStackHelper stack;
-    Ipv4ListRoutingHelper four;
-    four.Add(Ipv4StaticRoutingHelper(), 0);
-    stack.SetRoutingHelper(four);
-    stack.SetRoutingHelper(Ipv6StaticRoutingHelper());
-    stack.SetIpv4StackInstall(true);
-    stack.Install(node);
+    InstallStack(node);
     node->GetObject<Ipv4>()->SetAttribute("IpForward", BooleanValue(forward));
     node->GetObject<Ipv6>()->SetAttribute("IpForward", BooleanValue(forward));
     node->GetObject<Icmpv6L4Protocol>()->SetAttribute("DAD", BooleanValue(false));
@@ -58,69 +40,66 @@ AddNode(bool forward, std::string congestion)
     {
         node->GetObject<TcpL4Protocol>()->SetAttribute("SocketType", TypeIdValue(TypeId::LookupByName(congestion)));
     }
-    g_nodes.push_back(node);
-    return int(g_nodes.size()) - 1;
+    return "";
 }
 
 /** An Ethernet switch: a node with a bridge, to which the ports of links are added. */
-inline int
+inline Ptr<Node>
 AddSwitch()
 {
     Ptr<Node> node = CreateObject<Node>();
     Ptr<BridgeNetDevice> bridge = CreateObject<BridgeNetDevice>();
     node->AddDevice(bridge);
     bridge->SetAddress(Mac48Address::Allocate());
-    g_nodes.push_back(node);
-    return int(g_nodes.size()) - 1;
+    return node;
 }
 
-inline bool
-IsSwitch(int node)
+/** The bridge of a switch; null for a computer. */
+inline Ptr<BridgeNetDevice>
+BridgeOf(Ptr<Node> node)
 {
-    return g_nodes[node]->GetNDevices() > 0 && DynamicCast<BridgeNetDevice>(g_nodes[node]->GetDevice(0));
+    return node->GetNDevices() > 0 ? DynamicCast<BridgeNetDevice>(node->GetDevice(0)) : nullptr;
 }
 
-inline int
-Keep(int node, Ptr<NetDevice> device)
+/** On a switch, a device that was just added is a port. */
+inline Ptr<NetDevice>
+PluggedIn(Ptr<Node> node, Ptr<NetDevice> device)
 {
-    if (IsSwitch(node))
+    if (auto bridge = BridgeOf(node))
     {
-        DynamicCast<BridgeNetDevice>(g_nodes[node]->GetDevice(0))->AddBridgePort(device);
+        bridge->AddBridgePort(device);
     }
-    g_devices.push_back(device);
-    return int(g_devices.size()) - 1;
+    return device;
 }
 
 /** A cable; its two ends are added by AddEnd. */
-inline int
+inline Ptr<SimpleChannel>
 AddChannel(int64_t delay)
 {
     Ptr<SimpleChannel> channel = CreateObject<SimpleChannel>();
     channel->SetAttribute("Delay", TimeValue(NanoSeconds(delay)));
-    g_channels.push_back(channel);
-    return int(g_channels.size()) - 1;
+    return channel;
 }
 
 /** Shape what leaves by a device and what arrives at it, whose loss is drawn from a stream of random numbers of its own. */
 inline void
-Shape(int device, uint64_t rate, uint32_t queue, double loss, int64_t stream)
+Shape(Ptr<SimpleNetDevice> device, uint64_t rate, uint32_t queue, double loss, int64_t stream)
 {
-    Ptr<SimpleNetDevice> one = DynamicCast<SimpleNetDevice>(g_devices[device]);
-    one->SetAttribute("DataRate", DataRateValue(DataRate(rate)));
-    while (one->GetQueue()->GetNPackets() > queue)
+    device->SetAttribute("DataRate", DataRateValue(DataRate(rate)));
+    while (device->GetQueue()->GetNPackets() > queue)
     {
-        one->GetQueue()->Remove(); // what has no place any more is lost; ns-3 itself would give up
+        device->GetQueue()->Remove(); // what has no place any more is lost; ns-3 itself would give up
     }
-    one->GetQueue()->SetMaxSize(QueueSize(QueueSizeUnit::PACKETS, queue));
+    device->GetQueue()->SetMaxSize(QueueSize(QueueSizeUnit::PACKETS, queue));
     PointerValue present;
-    one->GetAttribute("ReceiveErrorModel", present);
+    device->GetAttribute("ReceiveErrorModel", present);
     Ptr<RateErrorModel> errors = present.Get<RateErrorModel>();
     if (!errors && loss > 0)
     {
         errors = CreateObject<RateErrorModel>();
         errors->SetUnit(RateErrorModel::ERROR_UNIT_PACKET);
         errors->AssignStreams(stream); // once: with each change its numbers would begin again
-        one->SetReceiveErrorModel(errors);
+        device->SetReceiveErrorModel(errors);
     }
     if (errors)
     {
@@ -129,21 +108,21 @@ Shape(int device, uint64_t rate, uint32_t queue, double loss, int64_t stream)
     }
 }
 
-inline int
-AddEnd(int node, int channel, std::string mac, uint16_t mtu)
+inline Ptr<NetDevice>
+AddEnd(Ptr<Node> node, Ptr<SimpleChannel> channel, const std::string& mac, uint16_t mtu)
 {
     Ptr<SimpleNetDevice> device = CreateObject<SimpleNetDevice>();
     device->SetAddress(Mac48Address(mac.c_str()));
     device->SetMtu(mtu);
-    g_nodes[node]->AddDevice(device);
-    device->SetChannel(g_channels[channel]);
-    return Keep(node, device);
+    node->AddDevice(device);
+    device->SetChannel(channel);
+    return PluggedIn(node, device);
 }
 
 inline void
-SetDelay(int channel, int64_t delay)
+SetDelay(Ptr<SimpleChannel> channel, int64_t delay)
 {
-    g_channels[channel]->SetAttribute("Delay", TimeValue(NanoSeconds(delay)));
+    channel->SetAttribute("Delay", TimeValue(NanoSeconds(delay)));
 }
 
 inline uint32_t
@@ -174,31 +153,14 @@ SixInterfaceOf(Ptr<Node> node, Ptr<NetDevice> device)
     return index;
 }
 
-inline void
-AddAddress(int device, std::string address)
-{
-    Ptr<NetDevice> one = g_devices[device];
-    Ptr<Node> node = one->GetNode();
-    auto [ip, prefix] = Split(address);
-    if (IsSix(address))
-    {
-        node->GetObject<Ipv6>()->AddAddress(SixInterfaceOf(node, one), Ipv6InterfaceAddress(Ipv6Address(ip.c_str()), Ipv6Prefix(prefix)));
-    }
-    else
-    {
-        node->GetObject<Ipv4>()->AddAddress(InterfaceOf(node, one), Ipv4InterfaceAddress(Ipv4Address(ip.c_str()), Mask(prefix)));
-    }
-}
-
 /** A permanent entry, as the kernel's: no ARP request is sent for it. */
 inline void
-AddNeighbour(int device, std::string ip, std::string mac)
+AddNeighbour(Ptr<NetDevice> device, const std::string& ip, const std::string& mac)
 {
-    Ptr<NetDevice> one = g_devices[device];
-    Ptr<Node> node = one->GetNode();
+    Ptr<Node> node = device->GetNode();
     if (IsSix(ip))
     {
-        Ptr<NdiscCache> cache = DynamicCast<Ipv6L3Protocol>(node->GetObject<Ipv6>())->GetInterface(SixInterfaceOf(node, one))->GetNdiscCache();
+        Ptr<NdiscCache> cache = DynamicCast<Ipv6L3Protocol>(node->GetObject<Ipv6>())->GetInterface(SixInterfaceOf(node, device))->GetNdiscCache();
         if (cache)
         {
             NdiscCache::Entry* entry = cache->Lookup(Ipv6Address(ip.c_str()));
@@ -208,7 +170,7 @@ AddNeighbour(int device, std::string ip, std::string mac)
         }
         return;
     }
-    Ptr<ArpCache> cache = DynamicCast<Ipv4L3Protocol>(node->GetObject<Ipv4>())->GetInterface(InterfaceOf(node, one))->GetArpCache();
+    Ptr<ArpCache> cache = DynamicCast<Ipv4L3Protocol>(node->GetObject<Ipv4>())->GetInterface(InterfaceOf(node, device))->GetArpCache();
     if (cache)
     {
         ArpCache::Entry* entry = cache->Lookup(Ipv4Address(ip.c_str()));
@@ -220,39 +182,41 @@ AddNeighbour(int device, std::string ip, std::string mac)
 
 /** A static route over the interface that has `over`. */
 inline void
-AddRoute(int node, std::string network, std::string via, std::string over)
+AddRouteOver(Ptr<Node> node, const std::string& network, const std::string& via, const std::string& over)
 {
     auto [ip, prefix] = Split(network);
     std::string own = over.substr(0, over.find('/'));
     if (IsSix(network))
     {
-        Ptr<Ipv6> six = g_nodes[node]->GetObject<Ipv6>();
+        Ptr<Ipv6> six = node->GetObject<Ipv6>();
         int32_t index = six->GetInterfaceForAddress(Ipv6Address(own.c_str()));
         Ipv6StaticRoutingHelper().GetStaticRouting(six)->AddNetworkRouteTo(Ipv6Address(ip.c_str()), Ipv6Prefix(prefix),
                                                                            Ipv6Address(via.c_str()), index);
         return;
     }
-    Ptr<Ipv4> four = g_nodes[node]->GetObject<Ipv4>();
+    Ptr<Ipv4> four = node->GetObject<Ipv4>();
     int32_t index = four->GetInterfaceForAddress(Ipv4Address(own.c_str()));
-    Ipv4StaticRoutingHelper().GetStaticRouting(four)->AddNetworkRouteTo(Ipv4Address(ip.c_str()), Mask(prefix), Ipv4Address(via.c_str()), index);
+    Ipv4Mask mask(prefix == 0 ? 0u : ~0u << (32 - prefix));
+    Ipv4StaticRoutingHelper().GetStaticRouting(four)->AddNetworkRouteTo(Ipv4Address(ip.c_str()), mask, Ipv4Address(via.c_str()), index);
 }
 
-/** Everything that the IPv4 layer of a node sends and gets, as raw IP. */
+/** Everything that the IPv4 layer of a node sends and gets by a device, as raw IP. */
 inline void
-Capture(int device, std::string prefix)
+Capture(Ptr<NetDevice> device, const std::string& prefix)
 {
-    Ptr<Node> node = g_devices[device]->GetNode();
-    InternetStackHelper().EnablePcapIpv4(prefix, node->GetObject<Ipv4>(), InterfaceOf(node, g_devices[device]), true);
+    Ptr<Node> node = device->GetNode();
+    InternetStackHelper().EnablePcapIpv4(prefix, node->GetObject<Ipv4>(), InterfaceOf(node, device), true);
 }
 
+/** Where a node is and how it moves; one that has a mobility model of its own is only put there. */
 inline void
-Place(int node, double x, double y, double z, double vx, double vy)
+Place(Ptr<Node> node, double x, double y, double z, double vx, double vy)
 {
-    Ptr<MobilityModel> model = g_nodes[node]->GetObject<MobilityModel>();
+    Ptr<MobilityModel> model = node->GetObject<MobilityModel>();
     if (!model)
     {
         model = CreateObject<ConstantVelocityMobilityModel>();
-        g_nodes[node]->AggregateObject(model);
+        node->AggregateObject(model);
     }
     model->SetPosition(Vector(x, y, z));
     if (auto moving = DynamicCast<ConstantVelocityMobilityModel>(model))

@@ -1,11 +1,9 @@
 // What simulated programs do in the simulation: echo requests, streams of data, and the clock that stops when something has to be told.
-// Compiled by cling in the child that has ns-3 loaded. Times are nanoseconds of simulated time.
+// Times are nanoseconds of simulated time.
 
 #include <algorithm>
 #include <cerrno>
-#include <functional>
 #include <map>
-#include <poll.h>
 #include <string>
 #include <vector>
 
@@ -18,71 +16,41 @@ namespace nepi
 
 using namespace ns3;
 
-/** What a program tells: it is read after each step, and kept in order. */
-struct Row
+/** Text of JSON. */
+inline std::string
+Quoted(const std::string& text)
 {
-    int program;
-    int kind;
-    int64_t at;
-    int64_t a, b, c, d;
-    std::string text;
-};
+    std::string quoted = "\"";
+    for (char one : text)
+    {
+        if (one == '"' || one == '\\')
+        {
+            quoted += '\\';
+        }
+        quoted += static_cast<unsigned char>(one) < ' ' ? ' ' : one;
+    }
+    return quoted + '"';
+}
 
-inline std::vector<Row> g_rows;
-inline bool g_ended{false};
-inline bool g_realtime{false};
-inline EventId g_end;
-
+/** A program tells something: an event with one row. */
 inline void
-Tell(int program, int kind, int64_t a = 0, int64_t b = 0, int64_t c = 0, int64_t d = 0, std::string text = "")
+Tell(int program, int kind, int64_t a = 0, int64_t b = 0, int64_t c = 0, int64_t d = 0, const std::string& text = "")
 {
-    g_rows.push_back(Row{program, kind, Simulator::Now().GetNanoSeconds(), a, b, c, d, text});
+    std::string now = std::to_string(Simulator::Now().GetNanoSeconds());
+    std::string row = std::to_string(program) + "," + std::to_string(kind) + "," + now;
+    for (int64_t one : {a, b, c, d})
+    {
+        row += "," + std::to_string(one);
+    }
+    Say("{\"event\":\"row\",\"now_ns\":" + now + ",\"row\":[" + row + "," + Quoted(text) + "]}");
 }
 
 /** A program has ended: what waits for that is asked before time goes on. */
 inline void
-TellEnd(int program, int status, std::string text = "")
+TellEnd(int program, int status, const std::string& text = "")
 {
     Tell(program, 0, status, 0, 0, 0, text);
-    g_ended = true;
-    if (!g_realtime)
-    {
-        Simulator::Stop();
-    }
-}
-
-/** Let time go on by so much, unless a program ends before. */
-inline void
-RunFor(int64_t duration)
-{
-    g_end = Simulator::Stop(NanoSeconds(duration));
-    Simulator::Run();
-    if (g_end.IsPending())
-    {
-        Simulator::Remove(g_end);
-    }
-}
-
-inline bool g_dry{false};
-
-/** Whether nothing will happen any more by itself. Asked from within, because a simulator that was stopped says so in any case. */
-inline bool
-IsDry()
-{
-    Simulator::ScheduleNow(+[]() {
-        g_dry = Simulator::IsFinished();
-        Simulator::Stop();
-    });
-    Simulator::Run();
-    return g_dry;
-}
-
-inline std::string
-Text(Ipv4Address address)
-{
-    std::ostringstream out;
-    out << address;
-    return out.str();
+    Pause();
 }
 
 /** ping(8) over IPv4. Rows: 1 header, 2 reply (seq, ttl, rtt, bytes), 3 refusal (seq, type, code), 4 totals (sent, received, errors). */
@@ -649,73 +617,27 @@ class Flow : public SimpleRefCount<Flow>
     bool m_began{false}, m_over{false};
 };
 
-/**
- * In real time: looks whether somebody has asked for something, or a program has told something, and how far the simulation lags behind.
- * What is asked is done within the event: a real-time simulator that was stopped and runs on has lost its notion of the real time.
- */
-class Pulse
-{
-  public:
-    static void Begin(int fd, int64_t every, int64_t limit, std::function<void()> serve)
-    {
-        s_next.Cancel();
-        lag = 0;
-        s_fd = fd;
-        s_every = NanoSeconds(every);
-        s_limit = limit;
-        s_serve = serve;
-        s_next = Simulator::Schedule(s_every, &Pulse::Look);
-    }
-
-    static void Look()
-    {
-        auto real = DynamicCast<RealtimeSimulatorImpl>(Simulator::GetImplementation());
-        if (real)
-        {
-            lag = std::max(lag, (real->RealtimeNow() - Simulator::Now()).GetNanoSeconds());
-        }
-        struct pollfd waiting = {s_fd, POLLIN, 0};
-        bool late = lag > s_limit && !s_told;
-        s_told = s_told || late;
-        if (poll(&waiting, 1, 0) != 0 || !g_rows.empty() || late)
-        {
-            s_serve();
-        }
-        s_next = Simulator::Schedule(s_every, &Pulse::Look);
-    }
-
-    inline static int64_t lag{0};
-
-  private:
-    inline static int s_fd{0};
-    inline static Time s_every;
-    inline static int64_t s_limit{0};
-    inline static bool s_told{false};
-    inline static EventId s_next;
-    inline static std::function<void()> s_serve;
-};
-
 inline std::map<int, Ptr<Ping>> g_pings;
 inline std::map<int, Ptr<Flow>> g_flows;
 
 inline void
-StartPing(int program, int node, std::string target, uint32_t count, int64_t interval, uint32_t size, int64_t timeout, int64_t deadline,
-          int ttl, int tos)
+StartPing(int program, Ptr<Node> node, std::string target, uint32_t count, int64_t interval, uint32_t size, int64_t timeout,
+          int64_t deadline, int ttl, int tos)
 {
-    g_pings[program] = Create<Ping>(program, g_nodes[node], target, count, interval, size, timeout, deadline, ttl, tos);
+    g_pings[program] = Create<Ping>(program, node, target, count, interval, size, timeout, deadline, ttl, tos);
 }
 
 inline void
-PrepareFlow(int program, int client, int64_t duration, int64_t interval, int64_t connectTimeout)
+PrepareFlow(int program, Ptr<Node> client, int64_t duration, int64_t interval, int64_t connectTimeout)
 {
-    g_flows[program] = Create<Flow>(program, g_nodes[client], duration, interval, connectTimeout);
+    g_flows[program] = Create<Flow>(program, client, duration, interval, connectTimeout);
 }
 
 inline void
-AddStream(int program, int from, int to, std::string target, uint16_t port, std::string congestion, bool udp, uint64_t rate,
+AddStream(int program, Ptr<Node> from, Ptr<Node> to, std::string target, uint16_t port, std::string congestion, bool udp, uint64_t rate,
           uint32_t length, uint64_t bytes, bool nodelay)
 {
-    g_flows[program]->Add(Create<Stream>(g_nodes[from], g_nodes[to], target, port, congestion, udp, rate, length, bytes, nodelay));
+    g_flows[program]->Add(Create<Stream>(from, to, target, port, congestion, udp, rate, length, bytes, nodelay));
 }
 
 inline void
@@ -735,23 +657,6 @@ Interrupt(int program)
     {
         g_flows[program]->Interrupt();
     }
-}
-
-/** Let everything that starts programs be compiled now, while no time passes: later it would hold up the real time. */
-inline void
-EndWarmUp()
-{
-    g_rows.clear(); // the programs themselves stay: they have events yet, which find that they are over
-    g_ended = false;
-    g_nodes.clear();
-    Simulator::ScheduleNow(+[]() { Simulator::Stop(); });
-}
-
-/** Run, in real time for good; the warm-up runs it once for no time at all. */
-inline void
-RunOn()
-{
-    Simulator::Run();
 }
 
 } // namespace nepi

@@ -1,4 +1,4 @@
-// Media that several nodes share: Wi-Fi and CSMA; and the way out of the simulation, a tap. What is made counts as devices of building.h.
+// Media that several nodes share: Wi-Fi and CSMA; the way out of the simulation, a tap; what is recorded of all of it. Goes with building.h.
 
 #include <map>
 #include <string>
@@ -16,41 +16,36 @@ namespace nepi
 using namespace ns3;
 
 /** A Wi-Fi network: its channel, and how stations are made for it. */
-struct Air
+struct Air : SimpleRefCount<Air>
 {
     Ptr<YansWifiChannel> channel;
-    std::string standard, rateManager, mode, ssid;
+    std::string standard, mode, ssid;
     bool adhoc;
-    double range;
 };
 
-inline std::vector<Air> g_airs;
-
-inline int
-AddAir(bool adhoc, std::string standard, std::string mode, std::string ssid, double exponent, double range)
+inline Ptr<Air>
+AddAir(bool adhoc, const std::string& standard, const std::string& mode, const std::string& ssid, double exponent, double range)
 {
-    Air air;
-    air.channel = CreateObject<YansWifiChannel>();
-    air.channel->SetPropagationDelayModel(CreateObject<ConstantSpeedPropagationDelayModel>());
+    auto air = Create<Air>();
+    air->channel = CreateObject<YansWifiChannel>();
+    air->channel->SetPropagationDelayModel(CreateObject<ConstantSpeedPropagationDelayModel>());
     if (range > 0)
     {
         auto loss = CreateObject<RangePropagationLossModel>();
         loss->SetAttribute("MaxRange", DoubleValue(range));
-        air.channel->SetPropagationLossModel(loss);
+        air->channel->SetPropagationLossModel(loss);
     }
     else
     {
         auto loss = CreateObject<LogDistancePropagationLossModel>();
         loss->SetAttribute("Exponent", DoubleValue(exponent));
-        air.channel->SetPropagationLossModel(loss);
+        air->channel->SetPropagationLossModel(loss);
     }
-    air.adhoc = adhoc;
-    air.standard = standard;
-    air.mode = mode;
-    air.ssid = ssid;
-    air.range = range;
-    g_airs.push_back(air);
-    return int(g_airs.size()) - 1;
+    air->adhoc = adhoc;
+    air->standard = standard;
+    air->mode = mode;
+    air->ssid = ssid;
+    return air;
 }
 
 inline WifiStandard
@@ -62,92 +57,87 @@ StandardOf(const std::string& name)
     return known.at(name);
 }
 
-inline int
-AddStation(int node, int air, bool isAccessPoint, std::string mac, uint16_t mtu, int rtsThreshold, int64_t stream)
+inline Ptr<NetDevice>
+AddStation(Ptr<Node> node, Ptr<Air> air, bool isAccessPoint, const std::string& mac, uint16_t mtu, int rtsThreshold, int64_t stream)
 {
-    Air& on = g_airs[air];
     YansWifiPhyHelper phy;
-    phy.SetChannel(on.channel);
+    phy.SetChannel(air->channel);
     WifiHelper wifi;
-    wifi.SetStandard(StandardOf(on.standard));
-    if (on.mode.empty())
+    wifi.SetStandard(StandardOf(air->standard));
+    if (air->mode.empty())
     {
         wifi.SetRemoteStationManager("ns3::MinstrelHtWifiManager", "RtsCtsThreshold", UintegerValue(rtsThreshold));
     }
     else
     {
-        wifi.SetRemoteStationManager("ns3::ConstantRateWifiManager", "DataMode", StringValue(on.mode), "ControlMode", StringValue(on.mode),
+        wifi.SetRemoteStationManager("ns3::ConstantRateWifiManager", "DataMode", StringValue(air->mode), "ControlMode", StringValue(air->mode),
                                      "RtsCtsThreshold", UintegerValue(rtsThreshold));
     }
     WifiMacHelper mac_;
-    if (on.adhoc)
+    if (air->adhoc)
     {
         mac_.SetType("ns3::AdhocWifiMac");
     }
     else if (isAccessPoint)
     {
-        mac_.SetType("ns3::ApWifiMac", "Ssid", SsidValue(Ssid(on.ssid)));
+        mac_.SetType("ns3::ApWifiMac", "Ssid", SsidValue(Ssid(air->ssid)));
     }
     else
     {
-        mac_.SetType("ns3::StaWifiMac", "Ssid", SsidValue(Ssid(on.ssid)), "ActiveProbing", BooleanValue(false));
+        mac_.SetType("ns3::StaWifiMac", "Ssid", SsidValue(Ssid(air->ssid)), "ActiveProbing", BooleanValue(false));
     }
-    Ptr<Node> one = g_nodes[node];
-    Ptr<NetDevice> device = wifi.Install(phy, mac_, one).Get(0);
+    Ptr<NetDevice> device = wifi.Install(phy, mac_, node).Get(0);
     device->SetMtu(mtu);
     Ptr<WifiMac> layer = DynamicCast<WifiNetDevice>(device)->GetMac();
     layer->SetAddress(Mac48Address(mac.c_str()));
     layer->GetFrameExchangeManager()->SetAddress(Mac48Address(mac.c_str()));
     WifiHelper::AssignStreams(NetDeviceContainer(device), stream);
-    return Keep(node, device);
+    return PluggedIn(node, device);
 }
 
-inline std::vector<Ptr<CsmaChannel>> g_wires;
-
-inline int
+inline Ptr<CsmaChannel>
 AddWire(uint64_t rate, int64_t delay)
 {
     Ptr<CsmaChannel> channel = CreateObject<CsmaChannel>();
     channel->SetAttribute("DataRate", DataRateValue(DataRate(rate)));
     channel->SetAttribute("Delay", TimeValue(NanoSeconds(delay)));
-    g_wires.push_back(channel);
-    return int(g_wires.size()) - 1;
+    return channel;
 }
 
-inline int
-AddTapOfWire(int node, int wire, std::string mac, uint16_t mtu, int64_t stream)
+inline Ptr<NetDevice>
+AddTapOfWire(Ptr<Node> node, Ptr<CsmaChannel> wire, const std::string& mac, uint16_t mtu, int64_t stream)
 {
     Ptr<CsmaNetDevice> device = CreateObject<CsmaNetDevice>();
     device->SetAddress(Mac48Address(mac.c_str()));
     device->SetQueue(CreateObject<DropTailQueue<Packet>>());
-    g_nodes[node]->AddDevice(device);
+    node->AddDevice(device);
     device->SetMtu(mtu);
-    device->Attach(g_wires[wire]);
+    device->Attach(wire);
     device->AssignStreams(stream);
-    return Keep(node, device);
+    return PluggedIn(node, device);
 }
 
 /** The simulation's end of a tap, whose descriptor was opened outside. On a switch it is a port, on a node an interface. */
-inline int
-AddTap(int node, int fd, std::string mac, uint16_t mtu)
+inline Ptr<NetDevice>
+AddTap(Ptr<Node> node, int fd, const std::string& mac, uint16_t mtu)
 {
     Ptr<FdNetDevice> device = CreateObject<FdNetDevice>();
     device->SetAddress(Mac48Address(mac.c_str()));
     device->SetMtu(mtu);
-    g_nodes[node]->AddDevice(device);
-    int number = Keep(node, device);
+    node->AddDevice(device);
+    PluggedIn(node, device);
     device->SetFileDescriptor(fd);
     device->Start(Seconds(0));
-    return number;
+    return device;
 }
 
 /** Let go of the taps of a switch, which ends them. */
 inline void
-Unplug(int node)
+Unplug(Ptr<Node> node)
 {
-    for (uint32_t number = 0; number < g_nodes[node]->GetNDevices(); number++)
+    for (uint32_t number = 0; number < node->GetNDevices(); number++)
     {
-        if (auto device = DynamicCast<FdNetDevice>(g_nodes[node]->GetDevice(number)))
+        if (auto device = DynamicCast<FdNetDevice>(node->GetDevice(number)))
         {
             device->Stop(Seconds(0));
         }
@@ -158,50 +148,52 @@ inline Ptr<FlowMonitor> g_monitor;
 inline FlowMonitorHelper* g_monitorHelper{nullptr};
 inline AnimationInterface* g_animation{nullptr};
 
+/** From now on, flows between all nodes that have a stack are recorded. */
 inline void
 MonitorFlows()
 {
     g_monitorHelper = new FlowMonitorHelper();
     NodeContainer nodes;
-    for (auto& node : g_nodes)
+    for (auto node = NodeList::Begin(); node != NodeList::End(); node++)
     {
-        if (node->GetObject<Ipv4>())
+        if ((*node)->GetObject<Ipv4>())
         {
-            nodes.Add(node);
+            nodes.Add(*node);
         }
     }
     g_monitor = g_monitorHelper->Install(nodes);
 }
 
 inline void
-WriteFlows(std::string path)
+WriteFlows(const std::string& path)
 {
     g_monitor->CheckForLostPackets();
     g_monitor->SerializeToXmlFile(path, true, true);
 }
 
+/** Record how nodes move and what they send. Nodes without a place get one. */
 inline void
-Animate(std::string path, std::string names)
+Animate(const std::string& path)
 {
-    std::istringstream list(names);
-    std::string name;
-    for (size_t number = 0; number < g_nodes.size(); number++)
+    for (uint32_t number = 0; number < NodeList::GetNNodes(); number++)
     {
-        if (!g_nodes[number]->GetObject<MobilityModel>())
+        if (!NodeList::GetNode(number)->GetObject<MobilityModel>())
         {
-            Place(int(number), 20.0 * double(number), 0, 0, 0, 0);
+            Place(NodeList::GetNode(number), 20.0 * number, 0, 0, 0, 0);
         }
     }
     g_animation = new AnimationInterface(path);
-    for (size_t number = 0; number < g_nodes.size() && std::getline(list, name); number++)
-    {
-        g_animation->UpdateNodeDescription(g_nodes[number], name);
-    }
+}
+
+inline void
+NameInAnimation(Ptr<Node> node, const std::string& name)
+{
+    g_animation->UpdateNodeDescription(node, name);
 }
 
 /** Close what is written while the simulation runs. */
 inline void
-CloseFiles()
+EndAnimation()
 {
     delete g_animation;
     g_animation = nullptr;

@@ -30,9 +30,12 @@ inline std::condition_variable g_done;
 inline bool g_waiting = false;
 inline bool g_over = false;
 
+inline bool g_stepping = false; // time goes on in steps, which end where something has to be decided
+inline bool g_paused = false;
+
 inline Time g_lag;
 inline Time g_limit;
-inline std::atomic<bool> g_late{false};
+inline Time g_told;
 
 inline double g_wall_s = 0; // of running alone: that this was compiled first is no part of it
 inline double g_cpu_s = 0;
@@ -124,7 +127,11 @@ Begin(int in, int out, unsigned long long doing, unsigned long long serve)
 inline void
 Served()
 {
-    g_serve();
+    pollfd waiting = {g_in, POLLIN, 0};
+    if (poll(&waiting, 1, 0) > 0) // a step that ended before this was due has left it to the next one; what had come was read meanwhile
+    {
+        g_serve();
+    }
     {
         std::lock_guard<std::mutex> lock(g_mutex);
         g_waiting = false;
@@ -160,17 +167,30 @@ Watch(int wake)
     }
 }
 
+/** How far the simulation is behind the clock: told when it is more than the limit, and whenever it has got a quarter worse. */
 inline void
 MeasureLag(Ptr<RealtimeSimulatorImpl> simulator)
 {
     Time lag = simulator->RealtimeNow() - Simulator::Now();
     g_lag = std::max(g_lag, lag);
-    if (g_limit.IsStrictlyPositive() && lag > g_limit && !g_late.exchange(true))
+    if (g_limit.IsStrictlyPositive() && lag > g_limit && lag.GetSeconds() > 1.25 * g_told.GetSeconds())
     {
+        g_told = lag;
         Say("{\"event\":\"late\",\"lag_ns\":" + std::to_string(lag.GetNanoSeconds()) +
             ",\"now_ns\":" + std::to_string(Simulator::Now().GetNanoSeconds()) + "}");
     }
-    Simulator::Schedule(MilliSeconds(10), &MeasureLag, simulator);
+    Simulator::Schedule(MilliSeconds(5), &MeasureLag, simulator);
+}
+
+/** Something has happened that others decide on: time stands still after the present event, unless it runs by itself. */
+inline void
+Pause()
+{
+    if (g_stepping)
+    {
+        g_paused = true;
+        Simulator::Stop();
+    }
 }
 
 inline void
@@ -178,6 +198,7 @@ Reached(long long token)
 {
     Say("{\"event\":\"reached\",\"token\":" + std::to_string(token) +
         ",\"now_ns\":" + std::to_string(Simulator::Now().GetNanoSeconds()) + "}");
+    Pause();
 }
 
 inline void
@@ -198,8 +219,9 @@ Began()
     Say("{\"event\":\"began\",\"now_ns\":" + std::to_string(Simulator::Now().GetNanoSeconds()) + "}");
 }
 
+/** Run, answering meanwhile, for so long, or, with -1, until nothing is left to happen or it is stopped. */
 inline void
-Run()
+RunFor(long long duration_ns)
 {
     g_over = false;
     g_waiting = false;
@@ -208,12 +230,11 @@ Run()
     {
         return;
     }
-    auto real = DynamicCast<RealtimeSimulatorImpl>(Simulator::GetImplementation());
-    if (real)
+    EventId end;
+    if (duration_ns >= 0)
     {
-        Simulator::Schedule(MilliSeconds(10), &MeasureLag, real);
+        end = Simulator::Stop(NanoSeconds(duration_ns));
     }
-    Simulator::ScheduleNow(&Began);
     std::thread watcher(Watch, wake[0]);
     double wall = Clock(CLOCK_MONOTONIC);
     double cpu = Clock(CLOCK_PROCESS_CPUTIME_ID);
@@ -232,6 +253,42 @@ Run()
     watcher.join();
     close(wake[0]);
     close(wake[1]);
+    if (end.IsPending())
+    {
+        Simulator::Remove(end);
+    }
+}
+
+/** Run by itself, to the end or in step with the clock. */
+inline void
+Run(long long duration_ns)
+{
+    auto real = DynamicCast<RealtimeSimulatorImpl>(Simulator::GetImplementation());
+    if (real)
+    {
+        Simulator::Schedule(MilliSeconds(5), &MeasureLag, real);
+    }
+    Simulator::ScheduleNow(&Began);
+    RunFor(duration_ns);
+}
+
+/** Run a step; return whether nothing is left to happen. */
+inline bool
+Advance(long long duration_ns)
+{
+    g_stepping = true;
+    g_paused = false;
+    RunFor(duration_ns);
+    g_stepping = false;
+    return duration_ns < 0 && !g_paused;
+}
+
+/** Use the simulator once, for no time at all, so that all that was called before is compiled before it matters. */
+inline void
+Rehearse()
+{
+    Simulator::ScheduleNow(+[]() { Simulator::Stop(); });
+    Simulator::Run();
 }
 
 } // namespace nepi

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import resource
+import socket
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -23,7 +24,7 @@ class World:
         version: of ns-3.
 
     Attributes:
-        run_asked: the moment until which to run, in nanoseconds, -1 for no such moment; None when it was not asked for.
+        run_asked: what carries out the running that was asked for, and returns the event of its end; None when none was.
         runs: whether the simulation runs at this moment.
     """
 
@@ -32,8 +33,8 @@ class World:
         self._version = version
         self._loaded: set[str] = set()
         self._signatures: dict[str, Any] = {}
-        self.run_asked: int | None = None
-        self.runs = self.is_over = False
+        self.run_asked: Callable[[], dict[str, Any]] | None = None
+        self.runs = self.is_over = self._is_stopped = False
         self.objects: dict[int, Any] = {}
         self._held: dict[int, Any] = {}
         self.ns = ns
@@ -61,10 +62,13 @@ class World:
             "output": self.output,
             "notify": self.nepi.Notify,
             "run": self.run,
+            "advance": self.advance,
+            "rehearse": self.nepi.Rehearse,
             "stop": self.stop,
             "now": self.now,
             "statistics": self.statistics,
             "catalogue": self.catalogue,
+            "descriptor": self.descriptor,
             "flush": self.nepi.FlushFiles,
             "close_files": self.nepi.CloseFiles,
             "destroy": self.destroy,
@@ -244,29 +248,56 @@ class World:
 
     def run(self, stop_ns: int | None) -> None:
         """Run after this message has been answered."""
+        self._ask_to_run(lambda: self._run(stop_ns))
+
+    def advance(self, until_ns: int | None) -> None:
+        """Run a step after this message has been answered."""
+        self._ask_to_run(lambda: self._advance(until_ns))
+
+    def _ask_to_run(self, running: Callable[[], dict[str, Any]]) -> None:
         if self.runs or self.run_asked is not None:
             raise Problem("the simulation runs already")
         if self.is_over:
             raise Problem("the simulation has been destroyed")
-        self.run_asked = -1 if stop_ns is None else stop_ns
+        self.run_asked = running
 
     def run_now(self) -> dict[str, Any]:
-        """Run; return the event of its end."""
-        until, self.run_asked = self.run_asked, None
-        if until is not None and until >= 0:
-            self.ns.Simulator.Stop(self.ns.NanoSeconds(max(until - self.now(), 0)))
+        """Run as was asked; return the event of its end."""
+        asked, self.run_asked = self.run_asked, None
+        assert asked is not None
         self.runs = True
         try:
-            self.nepi.Run()
+            return asked()
         finally:
-            self.runs = False
-            self.nepi.FlushFiles()
+            self.runs = self._is_stopped = False
+
+    def _left(self, until_ns: int | None) -> int:
+        if self._is_stopped:  # in the same breath in which it was asked for
+            return 0
+        return -1 if until_ns is None else max(until_ns - self.now(), 0)
+
+    def _run(self, until_ns: int | None) -> dict[str, Any]:
+        self.nepi.Run(self._left(until_ns))
+        self.nepi.FlushFiles()
         return {"event": "ended", "now_ns": self.now(), "statistics": self.statistics()}
 
+    def _advance(self, until_ns: int | None) -> dict[str, Any]:
+        is_dry = bool(self.nepi.Advance(self._left(until_ns)))
+        return {"event": "paused", "now_ns": self.now(), "dry": is_dry}
+
     def stop(self) -> None:
-        """End the run after the present event."""
+        """End the run, or the step, after the present event."""
         if self.runs:
+            self.nepi.g_paused = True
             self.ns.Simulator.Stop()
+        self._is_stopped = self.run_asked is not None
+
+    def descriptor(self, path: str) -> int:
+        """Take an open file that somebody of this machine passes on a socket; return its number here."""
+        with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as passing:
+            passing.connect(path)
+            _, descriptors, _, _ = socket.recv_fds(passing, 1, 1)
+        return descriptors[0]
 
     def now(self) -> int:
         """Return the simulation's time in nanoseconds."""
