@@ -1,7 +1,7 @@
 """What a run does with its simulation, whatever that answers: the child is one that says yes to everything, and simulates nothing."""
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -9,49 +9,80 @@ import pytest
 
 from nepi import ExperimentController
 from nepi.errors import ExperimentError, ResourceError
-from nepi.hosts.ns3.high_child import SimulationChild
 from nepi.hosts.ns3.programs.output import END
+from nepi.hosts.ns3.start import LocalSimulator
+from nepi.resources.ns3 import simulation_run
+from nepi.resources.ns3.catalogue import catalogue
+
+Operation = Sequence[Any]
 
 
 class Yes:
-    """Answers like a simulation in which everything works, and remembers what it was asked."""
+    """Answers like a simulation in which everything works and nothing happens, and remembers what it was asked."""
 
-    advance: Any = {"now": 0, "rows": [], "dry": True}
+    refused: frozenset[str] = frozenset()
+    silent: frozenset[str] = frozenset()
 
     def __init__(self) -> None:
         self.lost: asyncio.Future[str] = asyncio.get_running_loop().create_future()
-        self.on_rows: Any = None
-        self.asked: dict[str, dict[str, Any]] = {}
-        self.calls: list[Sequence[Any]] = []
+        self.version = catalogue().version
+        self.now_ns = 0
+        self.now_s = 0.0
+        self.died_doing = None
+        self.asked: list[Operation] = []
         self.is_closed = False
+        self.simulator = self
+        self._takers: list[Callable[[dict[str, Any]], None]] = []
 
-    async def ask(self, op: str, **args: Any) -> Any:
-        self.asked[op] = args
-        if op == "advance" and isinstance(self.advance, Exception):
-            raise self.advance
-        ended = [[one[1], END, 0, 0, 0, 0, 0, ""] for one in self.those("Interrupt")]
-        return {**self.advance, "rows": ended} if op == "status" else self.advance
+    def on_event(self, take: Callable[[dict[str, Any]], None]) -> None:
+        self._takers.append(take)
 
-    async def call(self, *calls: Sequence[Any]) -> list[Any]:
-        self.calls += calls
-        return [number for number, _ in enumerate(calls)]
+    def tell(self, **event: Any) -> None:
+        for take in self._takers:
+            take(event)
+
+    def request(self, operations: Sequence[Operation]) -> tuple[int, asyncio.Future[list[Any]]]:
+        answers: asyncio.Future[list[Any]] = asyncio.get_running_loop().create_future()
+        if not any(one[0] in self.silent for one in operations):
+            answers.set_result([self._answer(one) for one in operations])
+        return 1, answers
+
+    async def ask(self, *operations: Operation) -> list[Any]:
+        answers = await self.request(operations)[1]
+        for answer in answers:
+            if isinstance(answer, Exception):
+                raise answer
+        return answers
+
+    def _answer(self, operation: Operation) -> Any:
+        self.asked.append(operation)
+        if operation[0] in self.refused:
+            return ResourceError("ns-3 refused: no")
+        if operation[0] == "advance":
+            asyncio.get_running_loop().call_soon(lambda: self.tell(event="paused", now_ns=0, dry=True))
+        if operation[:2] == ["static", "nepi::Interrupt"]:
+            self.tell(event="row", now_ns=0, row=[operation[2][0], END, 0, 0, 0, 0, 0, ""])
+        return 0 if operation[0] == "now" else None
 
     async def close(self) -> None:
         self.is_closed = True
+        if not self.lost.done():
+            self.lost.set_result("closed")
 
-    def those(self, name: str) -> list[Sequence[Any]]:
-        return [one for one in self.calls if one[0] == name]
+    def those(self, name: str) -> list[Operation]:
+        """Return the arguments of the calls of a function."""
+        return [one[2] for one in self.asked if one[0] == "static" and one[1] == f"nepi::{name}"]
 
 
 @pytest.fixture
 def children(monkeypatch: pytest.MonkeyPatch) -> list[Yes]:
     made: list[Yes] = []
 
-    async def open_(_cls: type[SimulationChild], *_: Any) -> Yes:
+    async def start(_cls: type[LocalSimulator], *_: Any, **_rest: Any) -> Yes:
         made.append(Yes())
         return made[-1]
 
-    monkeypatch.setattr(SimulationChild, "open", classmethod(open_))
+    monkeypatch.setattr(LocalSimulator, "start", classmethod(start))
     return made
 
 
@@ -67,9 +98,9 @@ def test_nothing_gets_through_a_cable_that_is_not_plugged_in(tmp_path: Path, chi
     with two_nodes(tmp_path, up=False, loss=0.25) as ec:
         ec.deploy()
         ec.wait_started("link")
-        assert [one[4] for one in children[0].those("Shape")] == [1.0, 1.0]
+        assert [one[3] for one in children[0].those("Shape")] == [1.0, 1.0]
         ec.set("link", "up", True)
-        assert [one[4] for one in children[0].those("Shape")][2:] == [0.25, 0.25]
+        assert [one[3] for one in children[0].those("Shape")][2:] == [0.25, 0.25]
 
 
 def test_random_numbers_follow_from_the_description_and_not_from_the_order_of_making(tmp_path: Path, children: list[Yes]) -> None:
@@ -77,18 +108,39 @@ def test_random_numbers_follow_from_the_description_and_not_from_the_order_of_ma
         ec.deploy()
         ec.wait_started("link")
         guid = ec.resource("link").guid
-        assert [one[5] for one in children[0].those("Shape")] == [1000 * (1 + 2 * guid), 1000 * (2 + 2 * guid)]
+        assert [one[4] for one in children[0].those("Shape")] == [1000 * (1 + 2 * guid), 1000 * (2 + 2 * guid)]
 
 
 def test_a_simulation_that_cannot_go_on_fails_the_run_instead_of_holding_it(
     tmp_path: Path, children: list[Yes], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(Yes, "advance", ResourceError("ns-3 refused: runtime_error: no"))
+    monkeypatch.setattr(Yes, "refused", frozenset({"advance"}))
     with two_nodes(tmp_path) as ec:
         with pytest.raises(ExperimentError):
             ec.run(deadline="30s")
-        assert "the simulation cannot go on: ns-3 refused: runtime_error: no" in ec.resource("ping").failure
+        assert "the simulation cannot go on: ns-3 refused: no" in ec.resource("ping").failure
     assert children[0].is_closed
+
+
+@pytest.mark.parametrize("how", ["refused", "silent"])
+def test_a_simulation_that_does_not_listen_is_ended_all_the_same(
+    how: str, tmp_path: Path, children: list[Yes], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(Yes, how, frozenset({"destroy"}))
+    monkeypatch.setattr(simulation_run, "STOP_DEADLINE_S", 0.01)
+    with two_nodes(tmp_path) as ec:
+        ec.deploy()
+        ec.wait_started("link")
+    assert children[0].is_closed
+
+
+def test_a_simulation_that_cannot_begin_leaves_no_process(tmp_path: Path, children: list[Yes], monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(Yes, "refused", frozenset({"seed"}))
+    with two_nodes(tmp_path) as ec:
+        with pytest.raises(ExperimentError):
+            ec.run(deadline="30s")
+        assert "ns-3 refused: no" in ec.resource("a").failure
+    assert all(one.is_closed for one in children)
 
 
 def test_a_collector_does_not_make_a_simulation_follow_the_real_time(tmp_path: Path, children: list[Yes]) -> None:
@@ -96,4 +148,26 @@ def test_a_collector_does_not_make_a_simulation_follow_the_real_time(tmp_path: P
         ec.add("Collector", "ping", traceName="stdout")
         ec.deploy()
         ec.wait_started("link")
-        assert children[0].asked["begin"]["realtime"] is False
+        assert ["global", "SimulatorImplementationType", "ns3::DefaultSimulatorImpl"] in children[0].asked
+
+
+def test_the_only_simulation_that_is_described_is_that_of_all(tmp_path: Path, children: list[Yes]) -> None:
+    with two_nodes(tmp_path) as ec:
+        sim = ec.add("Simulation", runNumber=7, StopTime="3s")
+        ec.deploy()
+        ec.wait_started("link")
+        assert len(children) == 1
+        assert ["seed", 1, 7] in children[0].asked
+        assert ["default", "ns3::TcpSocketBase::MinRto", "200ms"] in children[0].asked
+        node: Any = ec.resource("a")
+        simulation: Any = ec.resource(sim)
+        assert node.run is simulation.run
+
+
+def test_which_of_two_simulations_is_meant_has_to_be_said(tmp_path: Path, children: list[Yes]) -> None:
+    with two_nodes(tmp_path) as ec:
+        for name in ("one", "two"):
+            ec.add("Simulation", name=name)
+        with pytest.raises(ExperimentError):
+            ec.run(deadline="30s")
+        assert "a may be in one and two: connect it" in ec.resource("a").failure

@@ -16,6 +16,7 @@ import pytest
 from nepi import ExperimentController
 from nepi.execution.handle import Handle
 from nepi.execution.ledger_kinds import is_alive
+from nepi.hosts.ns3.start import LocalSimulator
 from nepi.resources.ns3.simulation import Simulation
 from tests.docs.pages import blocks_of
 
@@ -33,6 +34,11 @@ def manager(ec: ExperimentController, handle: Handle) -> Simulation:
     found = ec.resource(handle)
     assert isinstance(found, Simulation)
     return found
+
+
+def process_of(simulation: Simulation) -> LocalSimulator:
+    assert simulation.run is not None
+    return simulation.run.process
 
 
 def pair(ec: ExperimentController, tag: str, **simulation: Any) -> tuple[Handle, Handle, Handle, Handle]:
@@ -92,8 +98,7 @@ def test_attributes_are_set_and_read_while_it_runs_and_what_does_not_end_is_stop
         lines = ec.trace_path(late.guid, "Tx").read_text().splitlines()
         assert len(lines) == 4
         assert int(lines[1].partition("\t")[0]) >= 100e6
-        process = manager(ec, sim).process
-        assert process is not None
+        process = process_of(manager(ec, sim))
         rows = [row for row in ec.ledger.rows() if row.kind == "process"]
         assert [(row.identity["pid"], row.owner, is_alive(row)) for row in rows] == [(process.pid, sim.guid, True)]
         client.stop()
@@ -115,8 +120,7 @@ def test_why_a_simulation_has_ended_is_said_of_all_that_is_in_it(new: Callable[.
             ec.set(name, "critical", False)
         ec.deploy()
         assert ec.wait_started(killed.guid, deadline=DEADLINE)
-        process = manager(ec, killed).process
-        assert process is not None
+        process = process_of(manager(ec, killed))
         os.kill(process.pid, signal.SIGKILL)
         assert ec.wait_for(killed.failed & wrong.failed & victim.failed & bad.failed, deadline=DEADLINE)
         assert [ec.resource(one).failure for one in (killed, victim)] == ["the ns-3 process was killed (SIGKILL)"] * 2

@@ -36,6 +36,7 @@ class Simulator:
     Attributes:
         version: of ns-3, once `greeted` has returned.
         import_s: seconds that the import of ns-3 took.
+        now_ns: the simulation's time as of the last event.
         lost: done, with the reason, once it has ended.
         died_doing: the request and the index of the operation in it that ended it, if it was one.
     """
@@ -51,6 +52,7 @@ class Simulator:
         self._greeting: asyncio.Future[Event] = loop.create_future()
         self.version = ""
         self.import_s = 0.0
+        self.now_ns = 0
         self.died_doing: tuple[int, int] | None = None
         self.lost: asyncio.Future[str] = loop.create_future()
         self._reading = loop.create_task(self._read(reader))
@@ -65,6 +67,11 @@ class Simulator:
         if greeting["event"] == "failed":
             raise ConnectError(_why_not(greeting), backend="ns3")
         self.version, self.import_s = greeting["version"], greeting["import_s"]
+
+    @property
+    def now_s(self) -> float:
+        """The simulation's time in seconds as of the last event."""
+        return self.now_ns / 1e9
 
     def on_event(self, take: Callable[[Event], None]) -> None:
         """Let events be told to `take`, too, on the loop."""
@@ -128,6 +135,7 @@ class Simulator:
             if message["op"] >= 0:
                 self.died_doing = message["id"], message["op"]
             return
+        self.now_ns = max(self.now_ns, message.get("now_ns", 0))
         for take in self._on_event:
             take(message)
 

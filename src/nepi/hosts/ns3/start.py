@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import importlib.util
 import subprocess
 import sys
 import tempfile
@@ -26,6 +27,13 @@ INSIDE = Path(__file__).parent / "inside" / "__main__.py"
 IMPORT_DEADLINE_S = 400.0
 END_DEADLINE_S = 10.0
 _TAIL = 1 << 16
+
+
+def missing_wheel() -> str:
+    """Return what to do when there is no ns-3 here; "" when there is. Looks for it without importing it."""
+    if importlib.util.find_spec("ns") is not None:
+        return ""
+    return "ns-3 is not installed here: pip install 'nepi[ns3]' (a wheel for CPython 3.8 to 3.13)"
 
 
 class Started:

@@ -12,6 +12,8 @@ from contextlib import asynccontextmanager
 from pathlib import Path
 
 from nepi.errors import ResourceError
+from nepi.hosts.ns3 import protocol
+from nepi.hosts.ns3.simulator import Simulator
 from nepi.hosts.port import Host
 
 OPENER = Path(__file__).parent / "tap_opener.py"
@@ -54,3 +56,26 @@ async def tap_on(host: Host, ifname: str, *, mac: str, mtu_bytes: int) -> AsyncI
             yield descriptors[0]
         finally:
             os.close(descriptors[0])
+
+
+async def passed(descriptor: int, simulator: Simulator) -> int:
+    """Give an open file of this machine to a simulation on it; return its number there.
+
+    Raises:
+        ConnectError: the simulation has ended.
+        ResourceError: it could not take it.
+    """
+    with tempfile.TemporaryDirectory(prefix="nepi-tap-") as folder, socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as listener:
+        path = f"{folder}/s"
+        listener.bind(path)
+        listener.listen(1)
+        listener.setblocking(False)
+        asked = asyncio.ensure_future(simulator.ask(protocol.descriptor(path)))
+        taking = asyncio.ensure_future(asyncio.get_running_loop().sock_accept(listener))
+        await asyncio.wait({asked, taking}, return_when=asyncio.FIRST_COMPLETED)
+        if taking.done():
+            with taking.result()[0] as passing:
+                socket.send_fds(passing, [b"."], [descriptor])
+        taking.cancel()
+        (number,) = await asked
+    return int(number)

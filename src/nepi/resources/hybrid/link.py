@@ -10,7 +10,9 @@ from nepi.errors import CommandError, ConnectError, ResourceError
 from nepi.execution.attribute import Attribute, Flags
 from nepi.hosts.agent.queues import queue_packets
 from nepi.hosts.impairments import Impairments
-from nepi.hosts.ns3.taps import tap_on
+from nepi.hosts.ns3 import protocol
+from nepi.hosts.ns3.protocol import ref
+from nepi.hosts.ns3.taps import passed, tap_on
 from nepi.model.experiment import ResourceDescription
 from nepi.model.states import ResourceState
 from nepi.model.typespec import Check, Role
@@ -19,8 +21,10 @@ from nepi.resources.netns.node import Node as NamespaceNode
 from nepi.resources.netns.run import NamespaceRun
 from nepi.resources.ns3.high_link import DEFAULT_MTU, ETHERNET_BYTES, UNLIMITED_QUEUE, check_link, simulated_rate
 from nepi.resources.ns3.high_node import Node as SimulatedNode
-from nepi.resources.ns3.high_run import SimulationRun
 from nepi.resources.ns3.high_switch import Switch as SimulatedSwitch
+from nepi.resources.ns3.run import Ns3Run
+from nepi.resources.ns3.settings import REAL_TIME_SIMULATOR
+from nepi.resources.ns3.simulation_run import SimulationRun
 from nepi.util.timefuncs import tnow
 
 _READY = ResourceState.READY
@@ -62,8 +66,8 @@ class Link(Impairments, rtype="hybrid::Link"):
     _ends: tuple[int, ...] = ()
     _simulation: SimulationRun | None = None
     _namespaces: NamespaceRun | None = None
-    _devices: tuple[int, int] = (-1, -1)
-    _channel: int = -1
+    _devices: tuple[int, int] = (0, 0)
+    _channel: int = 0
 
     def connect(self, guid: int) -> None:
         """Remember which end came first."""
@@ -88,43 +92,48 @@ class Link(Impairments, rtype="hybrid::Link"):
         ends = self.ec.plan.interfaces[self.guid]
         real = next(end for end in ends if isinstance(self.ec.resource(end.node), NamespaceNode))
         simulated = next(end for end in ends if end is not real)
-        simulation = self._simulation = await SimulationRun.of(self.ec)
+        simulations = await Ns3Run.of(self.ec)
+        simulation = self._simulation = await simulations.simulation_of(self.ec.resource(simulated.node))
+        await simulation.prepare()
         namespaces = self._namespaces = await NamespaceRun.of(self.ec)
         simulation.join(self)
         await namespaces.join(self)
-        if not simulation.session.realtime:
-            raise ResourceError(f"link {self.name}: the simulation has begun without real time; deploy all of it together")
+        if not simulation.is_real_time:
+            what = f"{simulation.name} is not in real time: set its simulatorImplementationType to {REAL_TIME_SIMULATOR}"
+            raise ResourceError(f"link {self.name}: {what}")
         await self._make_cable(simulation, simulated)
         await self._make_tap(simulation, real)
         await simulation.furnish(simulated, self._devices[0])
         await self._furnish(namespaces, real)
         if simulation.is_last(self):
-            await simulation.session.go()
+            await simulation.go_by_itself()
         self.set_ready()
 
     async def start(self) -> None:
         """Let time go on in the simulation, if it does not yet: all that is deployed together is there."""
         if self._simulation is not None:
-            await self._simulation.session.go()
+            await self._simulation.go_by_itself()
         self.set_started()
 
     async def _make_cable(self, simulation: SimulationRun, end: InterfacePlan) -> None:
         """Make the cable from the simulated end to a bridge of two ports, of which the tap will be the other one."""
-        child = simulation.session.child
-        self._channel, bridge = await child.call(("AddChannel", self._delay_ns()), ("AddSwitch",))
-        near, far = await child.call(
-            ("AddEnd", simulation.number_of(end.node), self._channel, end.mac, self._mtu),
-            ("AddEnd", bridge, self._channel, PORT_MAC, self._mtu),
+        self._channel, self._bridge, near, far = (simulation.new_ref() for _ in range(4))
+        self._devices = (near, far)
+        await simulation.ask(
+            protocol.static("nepi::AddChannel", self._delay_ns(), store=self._channel),
+            protocol.static("nepi::AddSwitch", store=self._bridge),
+            protocol.static("nepi::AddEnd", ref(end.node), ref(self._channel), end.mac, self._mtu, store=near),
+            protocol.static("nepi::AddEnd", ref(self._bridge), ref(self._channel), PORT_MAC, self._mtu, store=far),
         )
-        self._devices, self._bridge = (near, far), bridge
         await self._shape(simulation)
 
     async def _make_tap(self, simulation: SimulationRun, end: InterfacePlan) -> None:
         node = self.ec.resource(end.node)
         assert isinstance(node, NamespaceNode)
         async with tap_on(node.host, end.ifname, mac=end.mac, mtu_bytes=self._mtu) as descriptor:
-            there = await simulation.session.child.pass_descriptor(descriptor)
-            await simulation.session.child.call(("AddTap", self._bridge, there, PORT_MAC, self._mtu))
+            there = await passed(descriptor, simulation.simulator)
+            tap = protocol.static("nepi::AddTap", ref(self._bridge), there, PORT_MAC, self._mtu, store=simulation.new_ref())
+            await simulation.ask(tap)
 
     async def _furnish(self, namespaces: NamespaceRun, end: InterfacePlan) -> None:
         """Give the tap what the plan has for it: addresses, neighbours, and the node's routes over them."""
@@ -138,7 +147,7 @@ class Link(Impairments, rtype="hybrid::Link"):
 
     # Shape.
 
-    _bridge: int = -1
+    _bridge: int = 0
 
     @property
     def _mtu(self) -> int:
@@ -151,19 +160,20 @@ class Link(Impairments, rtype="hybrid::Link"):
         first, second = self.shapes()
         simulated_first = not isinstance(self.ec.resource(self._ends[0]), NamespaceNode)
         own, other = (first, second) if simulated_first else (second, first)
-        calls: list[Sequence[Any]] = [("SetDelay", self._channel, self._delay_ns())]
+        operations = [protocol.static("nepi::SetDelay", ref(self._channel), self._delay_ns())]
         for end, leaving, arriving in ((0, own, other), (1, other, own)):
             waiting = queue_packets(leaving, self._mtu + ETHERNET_BYTES) if leaving.rate_bps else UNLIMITED_QUEUE
             limits = (simulated_rate(leaving.rate_bps, self._mtu), waiting, float(arriving.loss or 0.0))
-            calls.append(("Shape", self._devices[end], *limits, SimulationRun.stream_of(self.guid, end)))
-        await simulation.session.child.call(*calls)
+            stream = SimulationRun.stream_of(self.guid, end)
+            operations.append(protocol.static("nepi::Shape", ref(self._devices[end]), *limits, stream))
+        await simulation.ask(*operations)
 
     async def apply(self, values: Mapping[str, Any]) -> None:
         """Let attributes that were just set take effect, as one change."""
         mistakes = list(check_link(ResourceDescription(self.guid, self.rtype(), self.name, dict(values)), (), {}))
         if mistakes:
             raise ResourceError(f"link {self.name}: {'; '.join(mistakes)}")
-        if self._simulation is not None and self._channel >= 0:
+        if self._simulation is not None and self._channel:
             await self._shape(self._simulation)
             self.changed_at = tnow()
 
@@ -173,9 +183,9 @@ class Link(Impairments, rtype="hybrid::Link"):
         """Take it away: the tap ends with the simulation, and what the namespace has goes with it."""
         simulation, namespaces = self._simulation, self._namespaces
         if simulation is not None:
-            if self._devices[1] >= 0:
+            if self._bridge:
                 try:
-                    await simulation.session.child.call(("Unplug", self._bridge))
+                    await simulation.ask(protocol.static("nepi::Unplug", ref(self._bridge)))
                 except ConnectError as error:
                     self.debug(f"nothing to give back: {error}")
             simulation.leave(self)

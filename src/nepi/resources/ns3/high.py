@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from nepi.hosts.ns3.high_child import missing_wheel
+from nepi.hosts.ns3.start import missing_wheel
 from nepi.resources.ns3.high_applications import APPLICATIONS
 from nepi.resources.ns3.high_link import Link
 from nepi.resources.ns3.high_network import CsmaNetwork, Station, WifiNetwork

@@ -9,18 +9,18 @@ from nepi.apps.catalogue import of_backend
 from nepi.apps.iperf3 import Iperf3Client, Iperf3Server
 from nepi.apps.ping import Ping
 from nepi.errors import BadValueError
-from nepi.execution.resource import ResourceManager
 from nepi.hosts.ns3.programs.commands import read_command
 from nepi.model.attributes import Reference
 from nepi.model.experiment import ResourceDescription
 from nepi.model.typespec import Check
+from nepi.resources.ns3.entering import Entering
 from nepi.resources.ns3.high_node import Node
 
 _SOME_ADDRESS: Final = "192.0.2.1"
 SIMULATED: Final = (Iperf3Client, Iperf3Server, Ping)
 
 
-class _OnSimulatedNode(ResourceManager):
+class _OnSimulatedNode(Entering):
     """Fails when the simulation does; time goes on when it has started."""
 
     async def deploy(self) -> None:
@@ -35,7 +35,7 @@ class _OnSimulatedNode(ResourceManager):
         await super().start()
         for node in self.peers(Node):
             if node.run is not None:
-                await node.run.started()
+                await node.run.go_by_itself()
 
 
 def _check_of(application: type[Any]) -> Check:

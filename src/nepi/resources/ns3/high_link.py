@@ -11,13 +11,15 @@ from nepi.execution.attribute import Attribute, Flags
 from nepi.execution.trace import Trace
 from nepi.hosts.agent.queues import Shape, queue_packets
 from nepi.hosts.impairments import BACK, DIRECTIONAL, Impairments
+from nepi.hosts.ns3 import protocol
+from nepi.hosts.ns3.protocol import Operation, ref
 from nepi.model.experiment import ResourceDescription
 from nepi.model.states import ResourceState
 from nepi.model.typespec import Check, Role
 from nepi.resources.ns3.high_node import Node
 from nepi.resources.ns3.high_resource import SimulatedResource
-from nepi.resources.ns3.high_run import SimulationRun
 from nepi.resources.ns3.high_switch import Switch
+from nepi.resources.ns3.simulation_run import SimulationRun
 from nepi.util.timefuncs import tnow
 
 _READY = ResourceState.READY
@@ -67,7 +69,7 @@ class Link(SimulatedResource, Impairments, rtype="ns3::Link"):
     changed_at: datetime | None = None
     _ends: tuple[int, ...] = ()
     _devices: tuple[int, ...] = ()
-    _channel: int = -1
+    _channel: int = 0
 
     def connect(self, guid: int) -> None:
         """Remember which end came first."""
@@ -92,10 +94,12 @@ class Link(SimulatedResource, Impairments, rtype="ns3::Link"):
         strangers = [self.ec.resource(end.node).name for end in ends if not isinstance(self.ec.resource(end.node), Node | Switch)]
         if strangers:
             raise ResourceError(f"link {self.name}: {strangers[0]} is not simulated: join it with a hybrid::Link", backend="ns3")
-        calls: list[Sequence[Any]] = [("AddChannel", self._delay_ns())]
-        (self._channel,) = await run.session.child.call(*calls)
-        added = [("AddEnd", run.number_of(end.node), self._channel, end.mac, self._mtu) for end in ends]
-        self._devices = tuple(await run.session.child.call(*added))
+        self._channel, self._devices = run.new_ref(), tuple(run.new_ref() for _ in ends)
+        added = [
+            protocol.static("nepi::AddEnd", ref(end.node), ref(self._channel), end.mac, self._mtu, store=device)
+            for end, device in zip(ends, self._devices, strict=True)
+        ]
+        await run.ask(protocol.static("nepi::AddChannel", self._delay_ns(), store=self._channel), *added)
         await self._shape(run)
         for end, device in zip(ends, self._devices, strict=True):
             await run.furnish(end, device)
@@ -112,22 +116,23 @@ class Link(SimulatedResource, Impairments, rtype="ns3::Link"):
     async def _shape(self, run: SimulationRun) -> None:
         first, second = self.shapes()
         # What leaves by one end is lost at the other.
-        calls = [self._shaping(0, first, second), self._shaping(1, second, first)]
-        await run.session.child.call(*calls, ("SetDelay", self._channel, self._delay_ns()))
+        delay = protocol.static("nepi::SetDelay", ref(self._channel), self._delay_ns())
+        await run.ask(self._shaping(0, first, second), self._shaping(1, second, first), delay)
 
-    def _shaping(self, end: int, own: Shape, other: Shape) -> Sequence[Any]:
+    def _shaping(self, end: int, own: Shape, other: Shape) -> Operation:
         waiting = queue_packets(own, self._mtu + ETHERNET_BYTES) if own.rate_bps else UNLIMITED_QUEUE
         # Nothing gets through a cable that is not plugged in; the interfaces stay, and so do routes over them.
         loss = float(other.loss or 0.0) if self.get("up") else 1.0
         stream = SimulationRun.stream_of(self.guid, end)
-        return ("Shape", self._devices[end], simulated_rate(own.rate_bps, self._mtu), waiting, loss, stream)
+        rate = simulated_rate(own.rate_bps, self._mtu)
+        return protocol.static("nepi::Shape", ref(self._devices[end]), rate, waiting, loss, stream)
 
     async def _capture(self, run: SimulationRun) -> None:
         nodes = [device for device, end in zip(self._devices, self._ends, strict=True) if isinstance(self.ec.get_resource(end), Node)]
         if self.trace_enabled("pcap") and nodes:
             path = self.trace_path("pcap")
             path.parent.mkdir(parents=True, exist_ok=True)
-            await run.session.child.call(("Capture", nodes[0], str(path.absolute())))
+            await run.ask(protocol.static("nepi::Capture", ref(nodes[0]), str(path.absolute())))
 
     async def apply(self, values: Mapping[str, Any]) -> None:
         """Let attributes that were just set take effect, as one change, at this instant of simulated time.

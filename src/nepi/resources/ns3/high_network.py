@@ -9,12 +9,14 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, ClassVar
 
 from nepi.execution.attribute import Attribute, Flags
+from nepi.hosts.ns3 import protocol
+from nepi.hosts.ns3.protocol import Operation, ref
 from nepi.model.experiment import ResourceDescription
 from nepi.model.states import ResourceState
 from nepi.model.typespec import Check, Role
 from nepi.resources.ns3.high_node import Node
 from nepi.resources.ns3.high_resource import SimulatedResource
-from nepi.resources.ns3.high_run import SimulationRun
+from nepi.resources.ns3.simulation_run import SimulationRun
 
 _READY = ResourceState.READY
 NO_RTS = 4_692_480  # ns-3's own default: longer than any frame
@@ -22,11 +24,7 @@ DEFAULT_MTU = 1500
 
 
 class Medium(SimulatedResource):
-    """What all media have in common.
-
-    Attributes:
-        number: its number in the simulation.
-    """
+    """What all media have in common."""
 
     service = True
     role: ClassVar[Role] = "switch"
@@ -35,20 +33,19 @@ class Medium(SimulatedResource):
     networks = Attribute.string(
         help="Networks for their addresses, '10.1.0.0/16 fd01::/48'; the experiment's when not set.", flags=Flags.Design
     )
-    number: int = -1
 
     async def deploy(self) -> None:
         """Make the medium; stations come after it."""
         run = await self.joined()
-        (self.number,) = await run.session.child.call(self.making())
+        await run.ask(self.making())
         self.set_ready()
 
-    def making(self) -> Sequence[Any]:
-        """Return the call that makes it."""
+    def making(self) -> Operation:
+        """Return the operation that makes it, under its guid."""
         raise NotImplementedError
 
-    def joining(self, node: int, station: Station, mac: str) -> Sequence[Any]:
-        """Return the call that makes a station on it."""
+    def joining(self, node: int, station: Station, mac: str) -> Operation:
+        """Return the operation that makes a station on it, under the station's guid."""
         raise NotImplementedError
 
 
@@ -74,15 +71,17 @@ class WifiNetwork(Medium, rtype="ns3::WifiNetwork"):
     range = Attribute.number(help="Metres within which all is heard, and beyond which nothing is.", range=(0.1, 1e6), flags=Flags.Design)
     rtsThreshold = Attribute.integer(NO_RTS, help="Bytes from which on a frame is announced by RTS.", range=(0, NO_RTS), flags=Flags.Design)
 
-    def making(self) -> Sequence[Any]:
-        """Return the call that makes it."""
+    def making(self) -> Operation:
+        """Return the operation that makes it, under its guid."""
         words = (self.get("standard"), self.get("dataMode") or "", self.get("ssid"))
-        return ("AddAir", self.get("adhoc"), *words, float(self.get("exponent")), float(self.get("range") or 0.0))
+        loss = (float(self.get("exponent")), float(self.get("range") or 0.0))
+        return protocol.static("nepi::AddAir", self.get("adhoc"), *words, *loss, store=self.guid)
 
-    def joining(self, node: int, station: Station, mac: str) -> Sequence[Any]:
-        """Return the call that makes a station on it."""
+    def joining(self, node: int, station: Station, mac: str) -> Operation:
+        """Return the operation that makes a station on it, under the station's guid."""
         stream = SimulationRun.stream_of(station.guid)
-        return ("AddStation", node, self.number, station.get("accessPoint"), mac, station.mtu_bytes, self.get("rtsThreshold"), stream)
+        how = (station.get("accessPoint"), mac, station.mtu_bytes, self.get("rtsThreshold"), stream)
+        return protocol.static("nepi::AddStation", ref(node), ref(self.guid), *how, store=station.guid)
 
 
 class CsmaNetwork(Medium, rtype="ns3::CsmaNetwork"):
@@ -91,13 +90,14 @@ class CsmaNetwork(Medium, rtype="ns3::CsmaNetwork"):
     rate = Attribute.rate(100_000_000, help="Bit/s.", range=(8, 10**13), flags=Flags.Design)
     delay = Attribute.duration(6.56e-6, help="From one end of the wire to the other.", range=(0, 3600), flags=Flags.Design)
 
-    def making(self) -> Sequence[Any]:
-        """Return the call that makes it."""
-        return ("AddWire", int(self.get("rate")), round(self.get("delay") * 1e9))
+    def making(self) -> Operation:
+        """Return the operation that makes it, under its guid."""
+        return protocol.static("nepi::AddWire", int(self.get("rate")), round(self.get("delay") * 1e9), store=self.guid)
 
-    def joining(self, node: int, station: Station, mac: str) -> Sequence[Any]:
-        """Return the call that makes a station on it."""
-        return ("AddTapOfWire", node, self.number, mac, station.mtu_bytes, SimulationRun.stream_of(station.guid))
+    def joining(self, node: int, station: Station, mac: str) -> Operation:
+        """Return the operation that makes a station on it, under the station's guid."""
+        how = (mac, station.mtu_bytes, SimulationRun.stream_of(station.guid))
+        return protocol.static("nepi::AddTapOfWire", ref(node), ref(self.guid), *how, store=station.guid)
 
 
 class Station(SimulatedResource, rtype="ns3::Station"):
@@ -121,9 +121,9 @@ class Station(SimulatedResource, rtype="ns3::Station"):
 
     async def deploy(self) -> None:
         """Make the interface, with its address and routes."""
-        run: SimulationRun = await self.joined()
+        run = await self.joined()
         end = self.ec.plan.interfaces[self.guid][0]
         medium = self.peer(Medium)
-        (device,) = await run.session.child.call(medium.joining(run.number_of(end.node), self, end.mac))
-        await run.furnish(end, device)
+        await run.ask(medium.joining(end.node, self, end.mac))
+        await run.furnish(end, self.guid)
         self.set_ready()

@@ -4,23 +4,29 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any, ClassVar
+from typing import Any, ClassVar, Final
 
 from nepi.execution.attribute import Attribute, Flags
+from nepi.hosts.ns3 import protocol
 from nepi.hosts.ns3.programs.commands import CONGESTION
 from nepi.hosts.ns3.programs.host import SimulatedHost
+from nepi.hosts.ns3.protocol import Operation, ref
 from nepi.hosts.roles import HostNode
 from nepi.model.states import ResourceState
 from nepi.resources.ns3.attributes import members_of
+from nepi.resources.ns3.blueprint import Phase, check
 from nepi.resources.ns3.catalogue import catalogue
 from nepi.resources.ns3.high_resource import SimulatedResource
 from nepi.resources.ns3.kinds import NodeObject
+from nepi.resources.ns3.object import Ns3Object
+
+PLACE: Final = ("x", "y", "z", "speedX", "speedY")
 
 
 class Node(NodeObject, SimulatedResource, HostNode, rtype="ns3::Node"):
     """A simulated computer with an Internet stack; interfaces come with links and networks. It has a place, which Wi-Fi needs.
 
-    Connected to an ns3::Simulation it is a plain node of ns-3, for devices, channels and applications that are types of ns-3.
+    Where all around it are an ns3::Simulation and objects of ns-3, it is a plain node of ns-3.
     """
 
     typeid = "ns3::Node"
@@ -40,34 +46,43 @@ class Node(NodeObject, SimulatedResource, HostNode, rtype="ns3::Node"):
     speedX = Attribute.number(0.0, help="How it moves from there, in metres a second.")
     speedY = Attribute.number(0.0, help="How it moves from there, in metres a second.")
 
+    @property
+    def is_high_level(self) -> bool:
+        """Whether it is a computer as elsewhere: it is not, where all around it are an ns3::Simulation and objects of ns-3."""
+        peers = self.get_connected()
+        is_inside = any(one.is_rm_instance("ns3::Simulation") for one in peers)
+        return not is_inside or not all(isinstance(one, Ns3Object) or one.is_rm_instance("ns3::Simulation") for one in peers)
+
+    def has_stack(self) -> bool:
+        """Whether it gets an IP stack."""
+        return self.is_high_level and super(NodeObject, self).get("enableStack") is None or super().has_stack()
+
+    def blueprint(self, phase: Phase) -> list[Operation]:
+        """Be a computer, in its place."""
+        operations = super().blueprint(phase)
+        if phase is Phase.JOIN and (self.is_high_level or self.values_set().keys() & set(PLACE)):
+            return [*operations, *self._placing()]
+        if phase is Phase.INTERNET and self.is_high_level and self.has_stack():
+            return [check("BecomeComputer", ref(self.guid), self.get("forwarding"), CONGESTION[self.get("congestion")])]
+        return operations
+
+    def _placing(self) -> list[Operation]:
+        place = [float(self.get(name)) for name in PLACE]
+        return [protocol.load("building.h"), protocol.static("nepi::Place", ref(self.guid), *place)]
+
     async def deploy(self) -> None:
         """Make the node."""
-        if self.in_simulation:
-            await NodeObject.deploy(self)
-            return
-        run = await self.joined()
-        (number,) = await run.session.child.call(("AddNode", self.get("forwarding"), CONGESTION[self.get("congestion")]))
-        run.add_node(self, number)
-        self.host = SimulatedHost(run.session, self.name, number, Path(self.ec.run_dir) / "scratch" / self.name.replace("/", "_"))
-        await self._place(number)
+        run = self.run = await self.simulation()
+        await run.built(self)
+        scratch = Path(self.ec.run_dir) / "scratch" / self.name.replace("/", "_")
+        self.host = SimulatedHost(run.programs, self.name, self.guid, scratch)
         self.set_ready()
 
-    async def _place(self, number: int) -> None:
-        assert self.run is not None
-        place = [float(self.get(name)) for name in ("x", "y", "z", "speedX", "speedY")]
-        await self.run.session.child.call(("Place", number, *place))
-
-    @property
-    def in_simulation(self) -> bool:
-        """Whether it is connected to an ns3::Simulation."""
-        return any(one.is_rm_instance("ns3::Simulation") for one in self.get_connected())
-
     async def apply(self, values: Mapping[str, Any]) -> None:
-        """Move it."""
-        if self.in_simulation:
-            await NodeObject.apply(self, values)
-        elif self.run is not None:
-            await self._place(self.run.number_of(self.guid))
+        """Let attributes that were just set take effect; move it, for one."""
+        await super().apply(values)
+        if self.run is not None and values.keys() & set(PLACE):
+            await self.run.ask(*self._placing())
 
     def warnings_of_run(self) -> list[str]:
         """Return that the simulation was slower than the real time, if it was."""

@@ -4,9 +4,13 @@ from __future__ import annotations
 
 from nepi.errors import ConnectError
 from nepi.execution.trace import Trace
+from nepi.hosts.ns3 import protocol
 from nepi.hosts.ns3.flows import FlowRow, parse_flows
+from nepi.hosts.ns3.protocol import Operation, ref
 from nepi.model.states import ResourceState
+from nepi.resources.ns3.high_node import Node
 from nepi.resources.ns3.high_resource import SimulatedResource
+from nepi.resources.ns3.high_switch import Switch
 
 
 class Recording(SimulatedResource, rtype="ns3::Recording"):
@@ -25,14 +29,16 @@ class Recording(SimulatedResource, rtype="ns3::Recording"):
     async def start(self) -> None:
         """Begin to record: all nodes are there."""
         assert self.run is not None
-        calls: list[tuple[object, ...]] = []
+        operations: list[Operation] = []
         if self.trace_enabled("flows"):
-            calls.append(("MonitorFlows",))
+            operations.append(protocol.static("nepi::MonitorFlows"))
         if self.trace_enabled("animation"):
             path = self.trace_path("animation")
             path.parent.mkdir(parents=True, exist_ok=True)
-            calls.append(("Animate", str(path.absolute()), "\n".join(self.run.names)))
-        await self.run.session.child.call(*calls)
+            operations.append(protocol.static("nepi::Animate", str(path.absolute())))
+            nodes = [one for one in self.run.members if isinstance(one, Node | Switch)]
+            operations += [protocol.static("nepi::NameInAnimation", ref(one.guid), one.name) for one in nodes]
+        await self.run.ask(*operations)
         self.set_started()
 
     async def stop(self) -> None:
@@ -52,9 +58,9 @@ class Recording(SimulatedResource, rtype="ns3::Recording"):
             return
         path = self.trace_path("flows")
         path.parent.mkdir(parents=True, exist_ok=True)
-        calls: list[tuple[object, ...]] = [("WriteFlows", str(path.absolute()))] if self.trace_enabled("flows") else []
+        flows = [protocol.static("nepi::WriteFlows", str(path.absolute()))] if self.trace_enabled("flows") else []
         try:
-            await self.run.session.child.call(*calls, ("CloseFiles",))
+            await self.run.ask(*flows, protocol.static("nepi::EndAnimation"))
         except ConnectError as error:
             self.warning(f"what was recorded is lost: {error}")
 

@@ -3,21 +3,28 @@
 from __future__ import annotations
 
 from nepi.execution.resource import ResourceManager
-from nepi.resources.ns3.high_run import SimulationRun
+from nepi.resources.ns3.run import Ns3Run
+from nepi.resources.ns3.simulation_run import SimulationRun
 
 
 class SimulatedResource(ResourceManager):
-    """Something in the run's simulation. It ends with the simulation, which is given back as a whole.
+    """Something in a simulation. It ends with the simulation, which is given back as a whole. Its number there is its guid.
 
     Attributes:
-        run: what the run's resources share; there once it is being deployed.
+        run: what the members of its simulation share; there once it is being deployed.
     """
 
     run: SimulationRun | None = None
 
+    @property
+    def is_high_level(self) -> bool:
+        """Whether it takes what the high level has in the simulation."""
+        return True
+
     async def joined(self) -> SimulationRun:
-        """Return what the run's resources share. From now on this one fails when the simulation does."""
-        run = self.run = await SimulationRun.of(self.ec)
+        """Return what the members of its simulation share. From now on this one fails when the simulation does."""
+        run = self.run = await (await Ns3Run.of(self.ec)).simulation_of(self)
+        await run.prepare()
         run.join(self)
         return run
 

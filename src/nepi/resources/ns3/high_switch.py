@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import ClassVar
 
 from nepi.execution.attribute import Attribute, Flags
+from nepi.hosts.ns3 import protocol
 from nepi.model.typespec import Role
 from nepi.resources.ns3.high_resource import SimulatedResource
 
@@ -23,6 +24,5 @@ class Switch(SimulatedResource, rtype="ns3::Switch"):
     async def deploy(self) -> None:
         """Make the switch."""
         run = await self.joined()
-        (number,) = await run.session.child.call(("AddSwitch",))
-        run.add_node(self, number)
+        await run.ask(protocol.static("nepi::AddSwitch", store=self.guid))
         self.set_ready()

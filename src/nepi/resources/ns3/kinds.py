@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, ClassVar, Final
 
@@ -15,6 +14,7 @@ from nepi.model.states import ResourceState
 from nepi.model.typespec import Check, Role
 from nepi.resources.ns3.blueprint import Phase, check, ref_or_none
 from nepi.resources.ns3.catalogue import catalogue
+from nepi.resources.ns3.entering import Entering
 from nepi.resources.ns3.object import Ns3Object
 
 _CHANNELS: Final[Mapping[str, tuple[str, ...]]] = {
@@ -59,9 +59,11 @@ class NodeObject(Ns3Object):
             case Phase.INTERNET if self.has_stack():
                 return [check("InstallStack", ref(self.guid))]
             case Phase.ROUTE if self.has_stack():
+                own = {address for device in self.get_connected(Device) for address in device.addresses()}
                 return [
                     check("AddRoute", ref(self.guid), network.partition("/")[0], int(network.partition("/")[2]), route.via)
                     for route in self.ec.plan.routes.get(self.guid, ())
+                    if route.over in own
                     for network in route.to
                 ]
         return super().blueprint(phase)
@@ -153,30 +155,17 @@ class Part(Ns3Object):
         return super().blueprint(phase)
 
 
-def _settle(future: asyncio.Future[None]) -> None:
-    if not future.done():
-        future.set_result(None)
-
-
-class Program(Ns3Object):
+class Program(Entering, Ns3Object):
     """An application of a simulated node."""
 
     service = False
+    lasts_in_simulation = True
     needs: ClassVar = {NodeObject: ResourceState.READY}
-    joined: asyncio.Future[None] | None = None
-    """Done when it is READY no more; the start of the simulation waits for that."""
-
-    def set_state(self, state: ResourceState, state_time_attr: str) -> None:
-        """Announce a state, and tell the simulation that waits for it."""
-        super().set_state(state, state_time_attr)
-        joined = self.joined
-        if joined is not None and state != ResourceState.READY:
-            joined.get_loop().call_soon_threadsafe(_settle, joined)
 
     async def start(self) -> None:
         """Join its node: `StartTime` counts from now."""
         simulation = await self.simulation()
-        await simulation.join(self, self.get_connected(NodeObject)[0].guid)
+        await simulation.enter(self, self.get_connected(NodeObject)[0].guid)
         self.set_started()
 
     def stops_after_ns(self) -> int:

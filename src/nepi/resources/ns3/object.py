@@ -17,7 +17,7 @@ from nepi.resources.ns3.run import Ns3Run
 
 if TYPE_CHECKING:
     from nepi.execution.ledger import Row
-    from nepi.resources.ns3.simulation import Simulation
+    from nepi.resources.ns3.simulation_run import SimulationRun
 
 _POINTS_AT_ALL = ("ns3::Object", "ns3::Node", "ns3::NetDevice")
 _PACKET_TRACES = ("pcap", "promiscPcap", "ascii")
@@ -28,18 +28,25 @@ class Ns3Object(ResourceManager):
 
     Attributes:
         typeid: what ns-3 calls its type.
+        lasts_in_simulation: it is finished when nothing is left to happen in its simulation.
     """
 
     service = True
+    lasts_in_simulation: ClassVar[bool] = False
     typeid: ClassVar[str] = ""
 
-    async def simulation(self) -> Simulation:
+    @property
+    def is_high_level(self) -> bool:
+        """Whether it takes what the high level has in the simulation."""
+        return False
+
+    async def simulation(self) -> SimulationRun:
         """Return the simulation that it is in.
 
         Raises:
-            ResourceError: it is in none.
+            ResourceError: nobody can say in which.
         """
-        return (await Ns3Run.of(self.ec)).simulation_of(self)
+        return await (await Ns3Run.of(self.ec)).simulation_of(self)
 
     async def deploy(self) -> None:
         """Be built: with all others, or alone when it comes later."""

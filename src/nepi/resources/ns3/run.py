@@ -1,22 +1,27 @@
-"""Which simulation a resource is in: found once for all resources of a run."""
+"""Which simulation a resource is in: an ns3::Simulation that it is connected with, the only one, or one that the run has by itself."""
 
 from __future__ import annotations
 
 import weakref
-from typing import TYPE_CHECKING, Any, Self
+from typing import TYPE_CHECKING, Any, Final, Self
 
 from nepi.errors import ResourceError
+from nepi.model.states import ResourceAction
+from nepi.resources.ns3.pacing import Pace
+from nepi.resources.ns3.settings import REAL_TIME_SIMULATOR, Settings
+from nepi.resources.ns3.simulation_run import SimulationRun, waits_for
 
 if TYPE_CHECKING:
     from nepi.execution.ec import ExperimentController
     from nepi.execution.resource import ResourceManager
     from nepi.resources.ns3.simulation import Simulation
 
-KEY = "ns3-members"
+KEY: Final = "ns3"
+_SIMULATED: Final = ("ns3::", "linux::ns3::")
 
 
 class Ns3Run:
-    """The members of the simulations of a run."""
+    """The simulations of a run."""
 
     def __init__(self, ec: ExperimentController) -> None:
         self._ec = weakref.ref(ec)
@@ -31,25 +36,51 @@ class Ns3Run:
 
         return await ec.session(KEY, open_)
 
-    def simulation_of(self, member: ResourceManager) -> Simulation:
-        """Return the simulation that a resource is in.
+    async def simulation_of(self, member: ResourceManager) -> SimulationRun:
+        """Return the simulation that a resource is in, once it has been opened.
 
         Raises:
-            ResourceError: it is in none, or in two.
+            ResourceError: nobody can say in which.
+            ConnectError: there is no ns-3.
+        """
+        simulation = self.owner_of(member)
+        if simulation is not None:
+            return await simulation.opened()
+        ec = self._ec()
+        assert ec is not None
+        return await ec.session(f"{KEY}-own", self._open_own)
+
+    def owner_of(self, member: ResourceManager) -> Simulation | None:
+        """Return the ns3::Simulation that a resource belongs to; None when the run has none.
+
+        Raises:
+            ResourceError: there are several, and it is connected with none, or two of them are connected.
         """
         if member.guid not in self._simulation_of:
-            self._look(member)
+            self.connected_with(member)
         found = self._simulation_of[member.guid]
-        if found is None:
-            raise ResourceError(f"{member.name} is in no simulation: connect it, or what it is connected to, to an ns3::Simulation")
-        return found
+        if found is not None:
+            return found
+        everywhere = self._simulations()
+        if len(everywhere) > 1:
+            names = " and ".join(one.name for one in everywhere)
+            raise ResourceError(f"{member.name} may be in {names}: connect it, or what it is connected with, to one of them")
+        return everywhere[0] if everywhere else None
 
-    def members(self, simulation: Simulation) -> list[Any]:
-        """Return what is connected to a simulation, directly or through others of its kind, in order of guid."""
-        return [one for one in self._look(simulation) if one is not simulation]
+    def _simulations(self) -> list[Simulation]:
+        from nepi.resources.ns3.simulation import Simulation
 
-    def _look(self, start: ResourceManager) -> list[Any]:
-        """Walk over connections between resources of ns-3."""
+        ec = self._ec()
+        assert ec is not None
+        return [one for one in ec.registry.managers.values() if isinstance(one, Simulation)]
+
+    def connected_with(self, start: ResourceManager) -> list[Any]:
+        """Return what is connected with a resource over resources of ns-3, itself included, in order of guid.
+
+        Raises:
+            ResourceError: two simulations are.
+        """
+        from nepi.resources.ns3.high_resource import SimulatedResource
         from nepi.resources.ns3.object import Ns3Object
         from nepi.resources.ns3.simulation import Simulation
 
@@ -57,7 +88,7 @@ class Ns3Run:
         todo = [start]
         while todo:
             for peer in todo.pop().get_connected():
-                if peer.guid not in found and isinstance(peer, Ns3Object | Simulation):
+                if peer.guid not in found and isinstance(peer, Ns3Object | SimulatedResource | Simulation):
                     found[peer.guid] = peer
                     todo.append(peer)
         simulations = [one for one in found.values() if isinstance(one, Simulation)]
@@ -66,6 +97,54 @@ class Ns3Run:
         for guid in found:
             self._simulation_of[guid] = simulations[0] if simulations else None
         return [found[guid] for guid in sorted(found)]
+
+    def first_members(self, simulation: Simulation | None) -> list[Any]:
+        """Return the objects that are built when a simulation is: those that wait for something else build themselves when they come."""
+        from nepi.resources.ns3.object import Ns3Object
+
+        ec = self._ec()
+        assert ec is not None
+        planned = set(ec.plan.order)
+        everybody = [one for _, one in sorted(ec.registry.managers.items()) if isinstance(one, Ns3Object) and one.guid in planned]
+        return [one for one in everybody if self.owner_of(one) is simulation and not waits_for(one, ResourceAction.DEPLOY)]
+
+    def has_high_level(self, simulation: Simulation) -> bool:
+        """Whether something of the high level is in a simulation."""
+        from nepi.resources.ns3.high_resource import SimulatedResource
+
+        ec = self._ec()
+        assert ec is not None
+        high = (one for one in ec.registry.managers.values() if isinstance(one, SimulatedResource) and one.is_high_level)
+        return any(self.owner_of(one) is simulation for one in high)
+
+    def pace_of(self, simulation: Simulation | None) -> Pace:
+        """Return whose time a simulation's is."""
+        if simulation is not None and simulation.is_real_time:
+            return Pace.REAL
+        ec = self._ec()
+        assert ec is not None
+        kinds = {one.rtype() for one in ec.registry.managers.values()} - {"Collector"}
+        is_pure = all(kind.startswith(_SIMULATED) for kind in kinds)
+        if is_pure and len(self._simulations()) < 2:
+            return Pace.FOLLOWED
+        return Pace.REAL if simulation is None else Pace.FREE
+
+    async def _open_own(self) -> SimulationRun:
+        """Open the simulation of a run in which nobody has described one."""
+        ec = self._ec()
+        assert ec is not None
+        pace = self.pace_of(None)
+        in_real_time: dict[str, Any] = {"simulator": REAL_TIME_SIMULATOR, "checksums": True} if pace is Pace.REAL else {}
+        settings = Settings(**in_real_time, seed=ec.seed % (2**32 - 1) + 1, as_linux=True)
+        run = await SimulationRun.open(ec, settings, pace)
+        try:
+            await run.build(self.first_members(None))
+        except BaseException:
+            await run.close()
+            raise
+        if pace is Pace.FOLLOWED:
+            await run.go()
+        return run
 
     async def close(self) -> None:
         """Hold nothing any more."""

@@ -200,12 +200,32 @@ AddRouteOver(Ptr<Node> node, const std::string& network, const std::string& via,
     Ipv4StaticRoutingHelper().GetStaticRouting(four)->AddNetworkRouteTo(Ipv4Address(ip.c_str()), mask, Ipv4Address(via.c_str()), index);
 }
 
-/** Everything that the IPv4 layer of a node sends and gets by a device, as raw IP. */
+/** Everything that the IP layers of a node send and get by a device, as raw IP. */
 inline void
-Capture(Ptr<NetDevice> device, const std::string& prefix)
+Capture(Ptr<NetDevice> device, const std::string& path)
 {
     Ptr<Node> node = device->GetNode();
-    InternetStackHelper().EnablePcapIpv4(prefix, node->GetObject<Ipv4>(), InterfaceOf(node, device), true);
+    auto file = PcapHelper().CreateFile(path, std::ios::out, PcapHelper::DLT_RAW);
+    g_packet_files.push_back(file);
+    uint32_t four = InterfaceOf(node, device);
+    uint32_t six = SixInterfaceOf(node, device);
+    for (auto source : {"Tx", "Rx"})
+    {
+        node->GetObject<Ipv4>()->TraceConnectWithoutContext(
+            source, Callback<void, Ptr<const Packet>, Ptr<Ipv4>, uint32_t>([file, four](Ptr<const Packet> packet, Ptr<Ipv4>, uint32_t on) {
+                if (on == four)
+                {
+                    file->Write(Simulator::Now(), packet);
+                }
+            }));
+        node->GetObject<Ipv6>()->TraceConnectWithoutContext(
+            source, Callback<void, Ptr<const Packet>, Ptr<Ipv6>, uint32_t>([file, six](Ptr<const Packet> packet, Ptr<Ipv6>, uint32_t on) {
+                if (on == six)
+                {
+                    file->Write(Simulator::Now(), packet);
+                }
+            }));
+    }
 }
 
 /** Where a node is and how it moves; one that has a mobility model of its own is only put there. */

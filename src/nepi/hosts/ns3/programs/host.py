@@ -13,7 +13,7 @@ from nepi.hosts.ns3.programs.output import BEGAN, COUNTS, END, FlowReport, PingT
 from nepi.hosts.port import Completed, Exit, Process
 
 if TYPE_CHECKING:
-    from nepi.hosts.ns3.programs.session import SimulationSession
+    from nepi.hosts.ns3.programs.programs import Programs
 
 PROGRAMS = ("ping", "iperf3")
 
@@ -21,13 +21,13 @@ PROGRAMS = ("ping", "iperf3")
 class SimulatedProcess:
     """A program in the simulation. Its times are simulated ones, in seconds since the beginning of the simulation."""
 
-    def __init__(self, session: SimulationSession, number: int, argv: Sequence[str], stdout: Path) -> None:
-        self._session = session
+    def __init__(self, programs: Programs, number: int, argv: Sequence[str], stdout: Path) -> None:
+        self._programs = programs
         self.number = number
         self.argv = tuple(argv)
         self.stdout = stdout
         self.owner = 0
-        self.started_at = session.now_s
+        self.started_at = programs.simulator.now_s
         self.text: PingText | None = None
         self.report: FlowReport | None = None
         self.listens: tuple[int, int] | None = None
@@ -60,7 +60,7 @@ class SimulatedProcess:
             self.end(0)
             return
         try:
-            await self._session.interrupt(self.number)
+            await self._programs.interrupt(self.number)
         except ConnectError:
             self.end(None)
 
@@ -93,15 +93,15 @@ class SimulatedProcess:
     def end(self, status: int | None) -> None:
         """Note that it has ended; None when nobody saw how."""
         if not self._exit.done():
-            self._exit.set_result(Exit(status, self.started_at, self._session.now_s))
-            self._session.forget(self.number)
+            self._exit.set_result(Exit(status, self.started_at, self._programs.simulator.now_s))
+            self._programs.forget(self.number)
 
 
 class SimulatedHost:
     """A node of a simulation as a place where commands run. Files are this machine's."""
 
-    def __init__(self, session: SimulationSession, name: str, node: int, scratch: Path) -> None:
-        self._session = session
+    def __init__(self, programs: Programs, name: str, node: int, scratch: Path) -> None:
+        self._programs = programs
         self._name = name
         self.node = node
         self._scratch = scratch
@@ -136,26 +136,26 @@ class SimulatedHost:
         try:
             command = read_command(argv)
             if not isinstance(command, ServerCommand):
-                self._session.address_of(command.target)
+                self._programs.address_of(command.target)
         except BadValueError as error:
             raise CommandError(tuple(argv), None, str(error), resource=self._name, action="start", backend="ns3") from None
         for path in (stdout, *([stderr] if stderr else [])):
             path.parent.mkdir(parents=True, exist_ok=True)
             path.touch()
-        process = self._session.new_process(argv, stdout)
+        process = self._programs.new_process(argv, stdout)
         process.owner = owner
         match command:
             case PingCommand():
-                await self._session.start_ping(process, self.node, command)
+                await self._programs.start_ping(process, self.node, command)
             case ClientCommand():
-                await self._session.start_client(process, self.node, command)
+                await self._programs.start_client(process, self.node, command)
             case ServerCommand():
-                self._session.start_server(process, self.node, command)
+                await self._programs.start_server(process, self.node, command)
         return process
 
     def processes_of(self, owner: int) -> Sequence[SimulatedProcess]:
         """Return the programs of a resource that run."""
-        return [one for one in self._session.processes if one.owner == owner]
+        return [one for one in self._programs.running if one.owner == owner]
 
     async def run(
         self,

@@ -6,7 +6,7 @@ import pytest
 
 from nepi.errors import BadValueError
 from nepi.resources.ns3.attributes import time_s
-from nepi.resources.ns3.configuring import logs
+from nepi.resources.ns3.settings import logs
 
 
 def test_components_log_as_in_the_variable_of_ns3() -> None:
