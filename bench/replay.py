@@ -48,9 +48,9 @@ class Recorder:
     def tell(self, *events: ev.Event) -> None:
         """Let the engine decide, and whatever follows from it happen, until nothing does."""
         self._inbox.extend(events)
-        while self._inbox or self.engine.next_deadline is not None:
+        while self._inbox or (due := min(self._dues(), default=None)) is not None:
             if not self._inbox:
-                self._now = max(self._now, self.engine.next_deadline or 0.0)
+                self._now = max(self._now, due or 0.0)
                 self._inbox.append(ev.Ticked())
             batch = [self._inbox.popleft() for _ in range(min(self._batch, len(self._inbox)))]
             self._now += 1e-4
@@ -59,6 +59,9 @@ class Recorder:
             self.events += len(batch)
             for one in decided:
                 self._carry_out(one)
+
+    def _dues(self) -> list[float]:
+        return [due for due in (self.engine.next_deadline, self.engine.next_limit) if due is not None]
 
     def _carry_out(self, instruction: ev.Instruction) -> None:
         if not isinstance(instruction, ev.Perform):

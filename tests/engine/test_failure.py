@@ -244,7 +244,7 @@ def test_an_action_that_is_not_done_by_its_deadline_is_cancelled_and_fails(actio
     drive.put(1, {DEPLOY: NEW, START: READY, STOP: STARTED}[action])
     drive.now = 10.0
     drive.order(action, 1)
-    assert drive.engine.next_deadline == 10.0 + limit
+    assert drive.engine.next_limit == 10.0 + limit
     assert drive.at(10.0 + limit - 0.001) == []
     reason = f"{action.name.lower()} was not done within {limit} s"
     assert drive.at(10.0 + limit) == [Cancel(1), Fail(1, reason)]
@@ -263,7 +263,7 @@ def test_a_deadline_that_is_kept_is_not_looked_at_again() -> None:
     drive.order(DEPLOY, 1)
     drive.now = 0.5
     drive.enter(READY, 1)
-    assert drive.engine.next_deadline is None
+    assert drive.engine.next_limit is None
     assert drive.at(1.0) == []
 
 

@@ -213,7 +213,7 @@ def test_without_faults_everything_starts_whatever_the_order_of_answers(chance: 
     early, late = guids[:cut], guids[cut:]
     for part in (early, late):  # a part may come later, to the same group; those before need nothing of those after
         world.tell(ev.DeployAsked(1, tuple(part), chance.random() < 0.7))
-        while world.in_flight or world.inbox or world.engine.next_deadline is not None:
+        while world.in_flight or world.inbox or world.is_due:
             for guid in chance.sample(sorted(world.in_flight), len(world.in_flight)):
                 world.answer(guid, faults=False)
             if world.inbox:

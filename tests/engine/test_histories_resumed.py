@@ -35,7 +35,7 @@ class MortalWorld(World):
     def _read_again(self) -> Engine:
         engine = Engine(stop_on_abort=self.stop_on_abort)
         for line in self.lines:
-            engine.handle_all([event_from(record) for record in line["ev"]], now=line["t"])
+            engine.handle_all([event_from(record) for record in line["ev"]], now=line["t"], real=line["r"])
         assert {guid: one.state for guid, one in engine.members.items()} == {guid: one.state for guid, one in self.engine.members.items()}
         return engine
 

@@ -35,7 +35,9 @@ class World:
     def __init__(self, chance: Random, *, stop_on_abort: bool = False) -> None:
         self.engine = Engine(stop_on_abort=stop_on_abort)
         self.chance = chance
-        self.now = 0.0
+        self.now = self.real = 0.0
+        self.apart = chance.random() < 0.3  # whether the run's clock is a simulation's, so that either may stand still
+        self.ordered: dict[int, float] = {}
         self.lines: list[dict[str, Any]] = []
         self.stop_on_abort = stop_on_abort
         self.history: dict[int, list[tuple[float, ResourceState]]] = {}
@@ -70,11 +72,12 @@ class World:
         """Let the engine handle events as one batch, and check and carry out what it decides."""
         for event in events:
             self._note(event)
-        decided = self.engine.handle_all(events, now=self.now)
+        decided = self.engine.handle_all(events, now=self.now, real=self.real)
         self.lines.append(
             {
                 "n": len(self.lines),
                 "t": self.now,
+                "r": self.real,
                 "ev": [event_record(event) for event in events],
                 "do": [instruction_record(one) for one in decided],
             }
@@ -165,12 +168,15 @@ class World:
                     # What has moved on in the same batch does so without the order.
                     if self.state[guid] in FROM[action] and not (action is START and (self.now, STOPPED) in self.history[guid]):
                         self.in_flight[guid] = action
+                    if (guid, action) not in self.repeating:
+                        self.ordered[guid] = self.real
                     self.repeating.discard((guid, action))
                     self.answered.discard(guid)
             case ev.Cancel(guid=guid):
                 if guid in self.in_flight:
                     self.cancelled[guid] = self.in_flight.pop(guid)
-            case ev.Fail(guid=guid):
+            case ev.Fail(guid=guid, reason=reason):
+                self._check_patience(guid, reason)
                 self.renewing.discard(guid)
                 self.inbox.append(ev.Entered(FAILED, (guid,)))
             case ev.Reset(guid=guid, state=state):
@@ -190,7 +196,8 @@ class World:
             case ev.GoOn(guid=guid):
                 assert not self.aborted
                 assert guid not in self.releasing or self._asked_in_this_batch(guid)
-            case ev.LeaveBehind(guid=guid):
+            case ev.LeaveBehind(guid=guid, reason=reason):
+                self._check_patience(guid, reason)
                 assert guid in self.releasing
                 assert guid not in self.left_behind
                 self.left_behind.add(guid)
@@ -207,6 +214,14 @@ class World:
                 self.watches.pop(watch)
             case ev.WatchTrace(guid=guid, pattern=pattern):
                 self.looked_for.append((guid, pattern))
+
+    def _check_patience(self, guid: int, reason: str) -> None:
+        """Check that what was not done in time had its time, in reality, however far the run's clock has come."""
+        name, _, _ = reason.partition(" was not done within ")
+        if name.upper() in ResourceAction.__members__:
+            limit = self.profiles[guid].deadlines_s[ResourceAction[name.upper()]]
+            assert limit is not None, f"{name} of {guid} has no deadline"
+            assert self.real >= self.ordered[guid] + limit - 1e-9, f"{name} of {guid} had {self.real - self.ordered[guid]:g} s of {limit:g}"
 
     def _check_reset(self, guid: int, state: ResourceState) -> None:
         retry = self.profiles[guid].retry
@@ -322,9 +337,20 @@ class World:
 
     def pass_time(self, seconds: float | None = None) -> None:
         """Let time go on: by `seconds`, or to the next instant that the engine wants to see."""
-        due = self.engine.next_deadline
-        self.now = max(self.now, due) if seconds is None and due is not None else self.now + (seconds or 0.0)
+        due, limit = self.engine.next_deadline, self.engine.next_limit
+        if not self.apart:
+            first = min((one for one in (due, limit) if one is not None), default=None)
+            self.now = self.real = _later(self.now, first, seconds)
+        elif due is None or (limit is not None and self.chance.random() < 0.5):
+            self.real = _later(self.real, limit, seconds)
+        else:
+            self.now = _later(self.now, due, seconds)
         self.tell(ev.Ticked())
+
+    @property
+    def is_due(self) -> bool:
+        """Whether anything will happen if only time goes on."""
+        return self.engine.next_deadline is not None or self.engine.next_limit is not None
 
     def answer(self, guid: int, *, faults: bool = True) -> None:
         """Let one action that is in flight come back, or say something on its way."""
@@ -380,7 +406,7 @@ class World:
                 else:
                     self.answer(guid)
             if not self.inbox:
-                assert self.engine.next_deadline is not None, f"nothing will ever happen: {self.state}"
+                assert self.is_due, f"nothing will ever happen: {self.state}"
                 self.pass_time()
         assert set(self.state.values()) <= {RELEASED}, f"not released: {self.state}"
         assert {guid: one.state for guid, one in self.engine.members.items()} == dict.fromkeys(self.state, RELEASED)
@@ -389,6 +415,10 @@ class World:
     def check_replay(self) -> None:
         """Check that the journal gives the same decisions again."""
         assert replay(self.lines, stop_on_abort=self.stop_on_abort).differences == []
+
+
+def _later(instant: float, due: float | None, seconds: float | None) -> float:
+    return max(instant, due) if seconds is None and due is not None else instant + (seconds or 0.0)
 
 
 def _nth(times: list[float], count: int) -> float | None:

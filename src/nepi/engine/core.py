@@ -18,6 +18,7 @@ from nepi.engine.outbox import Outbox
 from nepi.engine.releasing import Releasing
 from nepi.engine.resuming import order_again
 from nepi.engine.timers import Timers
+from nepi.engine.watching import Watching
 from nepi.errors import IllegalMoveError
 from nepi.model.states import ResourceAction, ResourceState
 
@@ -41,15 +42,16 @@ class Engine:
         self.label = label
         self.members: dict[int, Member] = {}
         self.aborted: str | None = None
-        self.now = 0.0
+        self.now = self.real = 0.0
         self.out = Outbox()
         self.timers = Timers()
+        self.real_timers = Timers()
         self.gates = Gates(self.members, self.timers.at, self.out.watch_trace, self._name)
         self.groups: dict[int, Group] = {}
-        self.watches: dict[int, tuple[Gate, bool]] = {}
         self.failing = Failing(self)
         self.releasing = Releasing(self)
         self.changing = Changing(self)
+        self.watching = Watching(self)
         self._turn = 0
         self._handlers = self._by_kind()
 
@@ -67,15 +69,23 @@ class Engine:
         """
         return self.handle_all((event,), now=now)
 
-    def handle_all(self, events: Sequence[ev.Event], *, now: float) -> list[ev.Instruction]:
-        """Take events that happened at one instant, in order; as `handle`, with one answer to all of them."""
+    def handle_all(self, events: Sequence[ev.Event], *, now: float, real: float | None = None) -> list[ev.Instruction]:
+        """Take events that happened at one instant, in order; as `handle`, with one answer to all of them.
+
+        Args:
+            events: what happened.
+            now: by the run's clock, which may be a simulation's: what conditions and delays count in.
+            real: by a clock that never stands still, which actions have to keep their deadlines by; the same one, unless given.
+        """
         self.now = now
+        self.real = now if real is None else real
         self._turn += 1
         if events and isinstance(events[0], ev.Resumed):
             order_again(self, events[0])  # before anything that became due meanwhile: no deadline has passed while nobody was there
-        due = self.timers.due_at
-        if due is not None and due <= now:
-            self.timers.run(now)
+        for timers, instant in ((self.timers, now), (self.real_timers, self.real)):
+            due = timers.due_at
+            if due is not None and due <= instant:
+                timers.run(instant)
         for event in events:
             try:
                 self._handlers[type(event)](event)
@@ -85,8 +95,13 @@ class Engine:
 
     @property
     def next_deadline(self) -> float | None:
-        """The instant at which the engine wants to be told the time again, or None."""
+        """The instant of the run's clock at which the engine wants to be told the time again, or None."""
         return self.timers.due_at
+
+    @property
+    def next_limit(self) -> float | None:
+        """The instant of the real clock at which an action, or somebody's patience, is over; or None."""
+        return self.real_timers.due_at
 
     def why(self, guid: int) -> Explanation:
         """Explain what a resource is waiting for."""
@@ -114,8 +129,8 @@ class Engine:
             ev.Exited: self._exited,
             ev.TraceSeen: lambda event: self.gates.trace_seen((event.guid, event.trace, event.pattern), event.matched, self.now),
             ev.Waiting: self._waiting,
-            ev.WatchAsked: self._watch_asked,
-            ev.WatchDropped: self._watch_dropped,
+            ev.WatchAsked: self.watching.asked,
+            ev.WatchDropped: lambda event: self.watching.dropped(event.watch),
             ev.ReleaseAsked: lambda event: self.releasing.asked(event.guids),
             ev.AbortAsked: lambda event: failing.abort(event.reason, None),
             ev.Resumed: lambda _event: None,  # it was seen to before the time
@@ -302,8 +317,8 @@ class Engine:
             member.gates.pop(action).closed = True
         limit = member.profile.deadlines_s[action]
         if limit is not None:
-            member.ordered_at = self.now
-            self.timers.limit(limit, self.now, member, action, self._overdue)
+            member.ordered_at = self.real
+            self.real_timers.limit(limit, self.real, member, action, self._overdue)
         self.out.perform(action, member.guid)
 
     def _overdue(self, member: Member, action: ResourceAction, limit: float) -> None:
@@ -411,28 +426,6 @@ class Engine:
             other = self.members[guid]
             if other.repeat is not None:
                 self._repeat(other, other.repeat)
-
-    # Waits.
-
-    def _watch_asked(self, event: ev.WatchAsked) -> None:
-        def done(gate: Gate) -> None:
-            self.watches.pop(event.watch, None)
-            if gate.met_at is None:
-                self.out.missed(event.watch, gate.reason)
-            else:
-                self.out.met(event.watch)
-
-        if self.aborted is not None and not event.survives_abort:
-            self.out.missed(event.watch, self.aborted)
-            return
-        gate = self.gates.build([event.condition], done, self.now)
-        if not gate.closed:
-            self.watches[event.watch] = (gate, event.survives_abort)
-
-    def _watch_dropped(self, event: ev.WatchDropped) -> None:
-        gate, _ = self.watches.pop(event.watch, (None, False))
-        if gate is not None:
-            gate.closed = True
 
     def _name(self, guid: int) -> str:
         return self.label(guid)

@@ -148,7 +148,7 @@ class Failing:
                 member.renewing = ""
                 self.give_up(member, f"what was made on the failed candidate was not abandoned within {limit:g} s")
 
-        engine.timers.at(engine.now + limit, overdue)
+        engine.real_timers.at(engine.real + limit, overdue)
 
     def renewed(self, member: Member) -> None:
         """What was made on a failed candidate is abandoned: deploy anew."""
@@ -199,9 +199,7 @@ class Failing:
             return
         engine.aborted = reason
         engine.out.abort(reason, guid)
-        for watch in [watch for watch, (_, survives) in engine.watches.items() if not survives]:
-            gate, _ = engine.watches[watch]
-            gate.fail(reason, guid or 0)
+        engine.watching.abort(reason, guid or 0)
         for member in engine.members.values():
             self.close_gates(member)
             member.pause = None

@@ -61,7 +61,7 @@ class Member:
         state: its present state.
         entered: for each state, when it was entered last; None if never. Kept for good.
         doing: the action that was ordered and has not led to its state yet, or None.
-        ordered_at: when that was.
+        ordered_at: when that was, in real time.
         given_up: it was ordered to be marked FAILED or left behind, and has not answered yet.
         group: its deployment group, or 0.
         attempts: failed attempts of the action in `doing`.

@@ -48,7 +48,7 @@ def replay(lines: Iterable[dict[str, Any]], *, stop_on_abort: bool = False, engi
         events = [event_from(record) for record in line["ev"]]
         if not _is_regular(engine, events):
             result.irregular += [f"line {line['n']}: {sentence}" for sentence in _irregular(engine, events)]
-        decided = engine.handle_all(events, now=line["t"])
+        decided = engine.handle_all(events, now=line["t"], real=line.get("r"))
         result.batches += 1
         if not _are_the_same(decided, line["do"]):
             told, asked = [_plain(instruction_record(one)) for one in decided], [_plain(one) for one in line["do"]]

@@ -169,7 +169,7 @@ class Attaching(Part):
             changes.take_up(number, manager, values_from(change.values))
             if change.due:
                 run.runner.post(functools.partial(changes.carry_out, self._controller, number))
-        for watch in record.engine.watches:
+        for watch in record.engine.watching.numbers:
             run.runner.post(ev.WatchDropped(watch))  # of a program that is gone
 
     def _take_up_tasks(self, run: Run, record: RunRecord) -> None:

@@ -62,21 +62,25 @@ class Journal:
         journal._count = count
         return journal
 
-    def write(self, now: float, events: list[Event], decisions: list[Instruction]) -> None:
+    def write(self, now: float, events: list[Event], decisions: list[Instruction], *, real: float | None = None) -> None:
         """Append one batch.
+
+        Args:
+            now: by the run's clock.
+            events: what the engine was told.
+            decisions: what it decided.
+            real: the real time, where that is another.
 
         Raises:
             OSError: it could not be written whole; nothing may be acted upon.
         """
         self._count += 1
-        self._write(
-            {
-                "n": self._count,
-                "t": now,  # not rounded: a replay sees the same instants, to the last bit
-                "ev": [event_record(event) for event in events],
-                "do": [instruction_record(one) for one in decisions],
-            }
-        )
+        line: dict[str, Any] = {"n": self._count, "t": now}  # not rounded: a replay sees the same instants, to the last bit
+        if real is not None and real != now:
+            line["r"] = real
+        line["ev"] = [event_record(event) for event in events]
+        line["do"] = [instruction_record(one) for one in decisions]
+        self._write(line)
 
     def note(self, now: float, facts: dict[str, Any]) -> None:
         """Append what the engine need not know and somebody who attaches must.

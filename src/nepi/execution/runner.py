@@ -83,6 +83,7 @@ class Runner(Logger):
         self._held = False
         self._timer: asyncio.TimerHandle | None = None
         self._clock: Callable[[], float] | None = None
+        self._ahead = 0.0
         self._numbers = count(first_watch)
         self._watches: dict[int, Callable[[WaitResult], None]] = {}
         self._stopped = threading.Event()
@@ -98,18 +99,24 @@ class Runner(Logger):
     @property
     def now(self) -> float:
         """Monotonic seconds since the run began; of another clock, if the run follows one."""
-        return self.loop.time() - self._began if self._clock is None else self._clock()
+        return self.real + self._ahead if self._clock is None else self._clock()
+
+    @property
+    def real(self) -> float:
+        """Seconds since the run began by the clock that never stands still, whatever clock the run follows."""
+        return self.loop.time() - self._began
 
     def follow(self, clock: Callable[[], float] | None) -> None:
-        """Take the time from another clock, or with None from the real one again; on the loop's thread.
+        """Take the time from another clock, or with None from the real one again, from where it stands; on the loop's thread.
 
-        A clock of a simulation goes on when nothing else is to be done: whoever owns it looks at `is_quiet` and at the engine's next
-        deadline, and calls `tick` when it has moved the clock there.
+        A clock of a simulation goes on when nothing else is to be done: whoever owns it looks at `is_quiet` and at the engine's
+        `next_deadline`, and calls `tick` when it has moved the clock there. What has to be over in real time (`next_limit`) is
+        seen to here.
         """
         now = self.now
         self._clock = clock
         if clock is None:
-            self._began = self.loop.time() - now
+            self._ahead = now - self.real
         self._set_timer()
 
     @property
@@ -341,13 +348,14 @@ class Runner(Logger):
     def _batch(self) -> int:
         events, calls, size = gather(self._inbox, BATCH)
         if events:
-            now = self.now
-            decisions = self.engine.handle_all(events, now=now)
+            real = self.real
+            now = real + self._ahead if self._clock is None else self._clock()
+            decisions = self.engine.handle_all(events, now=now, real=real)
             if not self.journal_lost:
                 try:
-                    self.journal.write(now, events, decisions)
+                    self.journal.write(now, events, decisions, real=real)
                 except OSError as error:
-                    decisions = self._go_on_without_journal(error, decisions, now)
+                    decisions = self._go_on_without_journal(error, decisions, now, real)
             self._show(now, events, decisions)
             for decision in decisions:
                 self._carry_out(decision)
@@ -355,13 +363,13 @@ class Runner(Logger):
             call()
         return size
 
-    def _go_on_without_journal(self, error: OSError, decisions: list[ev.Instruction], now: float) -> list[ev.Instruction]:
+    def _go_on_without_journal(self, error: OSError, decisions: list[ev.Instruction], now: float, real: float) -> list[ev.Instruction]:
         """Abort the run, because nothing may begin that is not written down; what is up is still given back, from memory."""
         self._lose_journal(error)
         kept = [
             one for one in decisions if not (isinstance(one, ev.Perform) and one.action in (ResourceAction.DEPLOY, ResourceAction.START))
         ]
-        return kept + self.engine.handle_all([ev.AbortAsked(self.journal_lost)], now=now)
+        return kept + self.engine.handle_all([ev.AbortAsked(self.journal_lost)], now=now, real=real)
 
     def _lose_journal(self, error: OSError) -> None:
         self.journal_lost = f"the journal {self.journal.path} cannot be written: {error.strerror}"
@@ -388,9 +396,15 @@ class Runner(Logger):
         if self._timer is not None:
             self._timer.cancel()
             self._timer = None
-        due = self.engine.next_deadline
-        if due is not None and self.broken is None and self._clock is None:
+        if self.broken is not None:
+            return
+        dues = [] if self._clock is not None else [self._real_of(self.engine.next_deadline)]
+        due = min((one for one in (*dues, self.engine.next_limit) if one is not None), default=None)
+        if due is not None:
             self._timer = self.loop.call_at(self._began + due, self._tick)
+
+    def _real_of(self, due: float | None) -> float | None:
+        return None if due is None else due - self._ahead
 
     def _tick(self) -> None:
         self._timer = None
