@@ -1,97 +1,234 @@
-"""`nepi compare FILE --backends netns,ns3`: runs one description on two backends and says, metric by metric, whether they agree."""
+"""`nepi compare FILE --backends netns,ns3`: runs one description on several backends and says, metric by metric, whether they agree."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import csv
+from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, Final
+from typing import TYPE_CHECKING, Annotated, Any, Final, NamedTuple
 
 import typer
 
-from nepi.cli.console import FAILED, FINE, WRONG, complain, note, print_json, say
+from nepi.cli.console import FAILED, FINE, WRONG, complain, note, print_json, print_table, say
 
 if TYPE_CHECKING:
-    from nepi.execution.ec import ExperimentController
-    from nepi.results.comparison import Compared, Estimate
+    from nepi.results.comparison import Compared, Estimate, Tolerance
+    from nepi.results.repetition import Repetition
 
-FIGURES: Final = ("throughput_bps", "rtt_avg_s", "loss")
-"""What is compared of a result: what of these it has."""
+FIGURES: Final = "throughput_bps,rtt_avg_s,loss"
 FORMAT: Final = 1
+
+
+class Pair(NamedTuple):
+    """Two backends, and what became of each metric."""
+
+    first: str
+    second: str
+    rows: list[Compared]
+
+
+class Rules(NamedTuple):
+    """What is compared, and how.
+
+    Attributes:
+        figures: of results.
+        tolerance: what counts as the same.
+        confidence: of the intervals.
+        repeat: how many repetitions there are to be.
+    """
+
+    figures: list[str]
+    tolerance: Tolerance
+    confidence: float
+    repeat: int
 
 
 def compare(
     file: Annotated[Path, typer.Argument(metavar="FILE", help="An experiment (.yaml, .json, .xml).", exists=True, dir_okay=False)],
-    backends: Annotated[str, typer.Option(metavar="A,B", help="The two backends.")] = "netns,ns3",
+    backends: Annotated[str, typer.Option(metavar="A,B", help="Two backends or more; each is compared with the first.")] = "netns,ns3",
     repeat: Annotated[int, typer.Option(metavar="N", min=1, help="Repetitions on each; two at least, to decide anything.")] = 5,
-    tolerance: Annotated[float, typer.Option(min=0.0, max=1.0, help="What counts as the same: this part of the first one's mean.")] = 0.05,
+    seed: Annotated[int, typer.Option(help="Of the first repetition; the next ones have the numbers after it, on all backends.")] = 1,
+    metrics: Annotated[
+        str, typer.Option(metavar="A,B", help="What is compared: figures of results, such as jitter_s, retransmits.")
+    ] = FIGURES,
+    tolerance: Annotated[
+        list[str] | None,
+        typer.Option(metavar="X", help="What counts as the same: 5% of the first mean, or for one figure jitter_s=1ms; may be repeated."),
+    ] = None,
     confidence: Annotated[float, typer.Option(min=0.5, max=0.9999, help="Of the intervals.")] = 0.95,
-    json: Annotated[bool, typer.Option("--json", help="Write the comparison as JSON to standard output.")] = False,
+    json: Annotated[bool, typer.Option("--json", help="Write everything as JSON to standard output.")] = False,
+    to_csv: Annotated[Path | None, typer.Option("--csv", metavar="FILE", help="Write every figure of every repetition to a file.")] = None,
+    discard: Annotated[bool, typer.Option("--discard", help="Remove the folders of runs that went well.")] = False,
 ) -> None:
-    """Run one description on two backends, several times each, and say whether they measure the same.
+    """Run one description on several backends, several times each, and say whether they measure the same.
 
-    Each repetition has a seed of its own, the same on both. Exit status: 0 when all metrics agree, 1 when one differs or is not decided.
+    Exit status: 0 when all metrics agree; 1 when one differs, is not decided or doubtful, or a run failed; 2 for a wrong description.
     """
-    from nepi.errors import UsageError
-    from nepi.results import comparison
+    from nepi.results.comparison import t_quantile
 
-    names = [name.strip() for name in backends.split(",") if name.strip()]
-    if len(names) != 2:
-        raise UsageError(f"--backends names two backends, such as netns,ns3, not {backends!r}")
-    comparison.t_quantile(confidence, 1)  # before anything runs, it is said that scipy is missing
-    measured = [dict(_measure(file, name, repeat)) for name in names]
-    rows = comparison.compare(measured[0], measured[1], tolerance=tolerance, confidence=confidence)
-    if not rows:
-        complain(f"{file} measures nothing that can be compared: it needs a Ping or an Iperf3Client")
+    names, rules = _backends(backends), Rules(_list(metrics), _tolerance(tolerance or []), confidence, repeat)
+    t_quantile(confidence, 1)  # before anything runs, it is said that scipy is missing
+    if to_csv is not None:
+        _write_csv(to_csv, [])  # and that the file cannot be written
+    done = _run_all(file, names, repeat, seed)
+    everything = [one for runs in done for one in runs]
+    if to_csv is not None:
+        _write_csv(to_csv, everything)
+    pairs = [Pair(names[0], name, _rows(done[0], runs, rules)) for name, runs in zip(names[1:], done[1:], strict=True)]
+    failed = any(one.failure for one in everything)
+    if not failed and not any(pair.rows for pair in pairs):
+        complain(_nothing(file, rules.figures, everything))
         raise typer.Exit(WRONG)
     if json:
-        settings = {"format": FORMAT, "backends": names, "repeat": repeat, "tolerance": tolerance, "confidence": confidence}
-        print_json({**settings, "metrics": [row.to_record() for row in rows]})
+        print_json({"format": FORMAT, "backends": names, "seed": seed, **_record(rules, pairs, everything)})
     else:
-        _show(names, rows)
-    raise typer.Exit(FINE if all(row.verdict == "agree" for row in rows) else FAILED)
+        _show(pairs, everything, repeat)
+    _clear_up(everything, discard=discard)
+    agreed = not failed and all(row.verdict == "agree" for pair in pairs for row in pair.rows)
+    raise typer.Exit(FINE if agreed else FAILED)
 
 
-def _measure(file: Path, backend: str, repeat: int) -> Iterator[tuple[str, list[float]]]:
-    """Yield the values of all repetitions by metric."""
-    from nepi.execution.ec import ExperimentController
+def _run_all(file: Path, names: Sequence[str], count: int, seed: int) -> list[list[Repetition]]:
+    """Run it on every backend, once it has been seen that it can be run on all of them."""
+    from nepi.cli.repeating import check, repeat
 
-    found: dict[str, list[float]] = {}
-    for number in range(1, repeat + 1):
-        note(f"nepi: {backend}, {number} of {repeat}")
-        with ExperimentController.load(file, backend=backend, seed=number) as ec:
-            ec.run()
-            for metric, value in figures(ec):
-                found.setdefault(metric, []).append(value)
-    yield from found.items()
+    for name in dict.fromkeys(names):
+        check(file, name)
+    return [repeat(file, name, count, seed) for name in names]
 
 
-def figures(ec: ExperimentController) -> Iterator[tuple[str, float]]:
-    """Yield what the applications of a run have measured: ("client throughput_bps", 9.4e6)."""
-    for guid in ec.resources:
-        manager: Any = ec.resource(guid)
-        result = getattr(manager, "result", None)
-        for name in FIGURES:
-            value = getattr(result, name, None)
-            if isinstance(value, int | float):
-                yield f"{manager.name} {name}", float(value)
+def _record(rules: Rules, pairs: Sequence[Pair], everything: Sequence[Repetition]) -> dict[str, Any]:
+    return {
+        "repeat": rules.repeat,
+        "confidence": rules.confidence,
+        "tolerance": rules.tolerance.part,
+        "metrics": [{"backend": pair.second, **row.to_record()} for pair in pairs for row in pair.rows],
+        "repetitions": [one.to_record() for one in everything],
+    }
 
 
-def _show(names: list[str], rows: list[Compared]) -> None:
-    table = [("metric", *names, "difference", "verdict")]
-    for row in rows:
-        table.append((row.metric, _text(row.first), _text(row.second), _difference(row), row.verdict))
-    widths = [max(len(line[column]) for line in table) for column in range(len(table[0]))]
-    for line in table:
-        say("  ".join(word.ljust(width) for word, width in zip(line, widths, strict=True)).rstrip())
+def _list(text: str) -> list[str]:
+    return [word.strip() for word in text.split(",") if word.strip()]
 
 
-def _text(one: Estimate) -> str:
+def _backends(text: str) -> list[str]:
+    from nepi.errors import UsageError
+
+    names = _list(text)
+    if len(names) < 2:
+        raise UsageError(f"--backends names two backends or more, such as netns,ns3, not {text!r}")
+    return names
+
+
+def _tolerance(texts: Sequence[str]) -> Tolerance:
+    """Return what "5%", "0.05" and "jitter_s=1ms" say.
+
+    Raises:
+        UsageError: one is not understood.
+    """
+    from nepi.errors import BadValueError, UsageError
+    from nepi.results.comparison import Tolerance
+    from nepi.units import duration_s, fraction, rate_bps
+
+    part, parts, absolute = 0.05, {}, {}
+    for text in texts:
+        figure, given, amount = text.rpartition("=")
+        try:
+            if not given:
+                part = fraction(amount)
+            elif amount.endswith("%"):
+                parts[figure] = fraction(amount)
+            elif figure.endswith("_s"):
+                absolute[figure] = duration_s(amount)
+            elif figure.endswith("_bps"):
+                absolute[figure] = float(rate_bps(amount))
+            else:
+                absolute[figure] = float(amount)
+        except (BadValueError, ValueError) as error:
+            raise UsageError(f"--tolerance {text}: {error}") from None
+    return Tolerance(part, absolute, parts)
+
+
+def _rows(first: Sequence[Repetition], second: Sequence[Repetition], rules: Rules) -> list[Compared]:
+    from nepi.results.comparison import compare as compare_values
+    from nepi.results.repetition import values_by_metric
+
+    marked = [f"{one.backend}, {one.number} of {rules.repeat}" for one in (*first, *second) if one.marks]
+    doubt = f"there is a warning of {'; '.join(marked)}" if marked else ""
+    one, other = (values_by_metric(runs, rules.figures) for runs in (first, second))
+    return compare_values(one, other, tolerance=rules.tolerance, confidence=rules.confidence, expected=rules.repeat, doubt=doubt)
+
+
+def _nothing(file: Path, wanted: Sequence[str], everything: Sequence[Repetition]) -> str:
+    there = sorted({metric.rpartition(" ")[2] for one in everything for metric in one.figures})
+    if there:
+        return f"{file} measures none of {', '.join(wanted)}; its results have {', '.join(there)}"
+    return f"{file} measures nothing that can be compared: it needs a Ping or an Iperf3Client, for example"
+
+
+def _write_csv(path: Path, repetitions: Sequence[Repetition]) -> None:
+    from nepi.errors import RunError
+
+    try:
+        with path.open("w", newline="", encoding="utf-8") as file:
+            writer = csv.writer(file, lineterminator="\n")
+            writer.writerow(("backend", "repetition", "seed", "metric", "value", "warned", "run"))
+            for one in repetitions:
+                writer.writerows((one.backend, one.number, one.seed, *item, bool(one.marks), one.run_dir) for item in one.figures.items())
+    except OSError as error:
+        raise RunError(f"{path} cannot be written: {error.strerror}") from None
+
+
+def _show(pairs: Sequence[Pair], everything: Sequence[Repetition], repeat: int) -> None:
+    for number, pair in enumerate(pairs):
+        if number:
+            say()
+        rows = [
+            (
+                row.metric,
+                _text(row.first, repeat),
+                _text(row.second, repeat),
+                _difference(row),
+                row.verdict + (f": {row.why}" if row.why else ""),
+            )
+            for row in pair.rows
+        ]
+        print_table(("metric", pair.first, pair.second, "difference", "verdict"), rows)
+    told = [(one, f"failed: {one.failure}") for one in everything if one.failure]
+    told += [(one, what) for one in everything for what in one.marks]
+    if told:
+        say()
+        known = [(f"{one.backend}, {one.number} of {repeat}", what) for one, what in told]
+        print_table(("", ""), known, title="To be known of these runs")
+
+
+def _text(one: Estimate, repeat: int) -> str:
     if one.mean is None:
         return "-"
-    return f"{one.mean:.5g}" + (f" ± {one.half_width:.2g}" if one.half_width is not None else "")
+    interval = f" ± {one.half_width:.2g}" if one.half_width is not None else ""
+    count = f" ({len(one.values)} of {repeat})" if len(one.values) < repeat else ""
+    return f"{one.mean:.5g}{interval}{count}"
 
 
 def _difference(row: Compared) -> str:
     if row.difference is None:
         return "-"
     return f"{row.difference:+.3g}" + (f" [{row.low:+.3g}, {row.high:+.3g}]" if row.low is not None and row.high is not None else "")
+
+
+def _verdict(row: Compared) -> str:
+    return f"{row.verdict}: {row.why}" if row.why else row.verdict
+
+
+def _clear_up(everything: Sequence[Repetition], *, discard: bool) -> None:
+    """Say where the runs are, or remove those that nobody has to look at."""
+    from nepi.cli.removal import remove_folder
+
+    kept: list[Any] = []
+    for one in everything:
+        if discard and not one.failure and not one.marks:
+            remove_folder(Path(one.run_dir))
+        elif one.run_dir:
+            kept.append(one.run_dir)
+    if kept:
+        note(f"nepi: the runs are in {', '.join(sorted({str(Path(one).parent) for one in kept}))} (nepi runs list)")

@@ -1,23 +1,46 @@
 """Whether two backends measure the same: metric by metric, with confidence intervals of Student's t. Needs scipy (the extra `results`).
 
 Two sets of repetitions *agree* when the whole interval of the difference of their means lies within a tolerance, and *differ* when it
-lies wholly outside; else the repetitions do not decide it. Not to have found a difference would be no agreement.
+lies wholly outside; else the repetitions do not decide it. Not to have found a difference would be no agreement. What follows from runs
+that cannot be trusted, or that have not all measured it, is *doubtful*.
 """
 
 from __future__ import annotations
 
 import importlib
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field, replace
 from math import inf, sqrt
 from statistics import fmean, variance
 from typing import Any, Final, Literal
 
 from nepi.errors import UsageError
 
-Verdict = Literal["agree", "differ", "undecided", "not measured"]
-ABSOLUTE: Final = ("loss",)
-"""Metrics that are fractions themselves: the tolerance is one of 1, not of their mean, which may be 0."""
+Verdict = Literal["agree", "differ", "undecided", "doubtful", "not measured"]
+FRACTIONS: Final = ("loss",)
+"""Figures that are fractions themselves: the tolerance is one of 1, not of their mean, which may be 0."""
+
+
+@dataclass(frozen=True, slots=True)
+class Tolerance:
+    """How far two means may be apart and still agree.
+
+    Attributes:
+        part: of the first one's mean; of 1 for figures that are fractions themselves.
+        absolute: by figure, where it is an amount in the figure's unit instead: {"jitter_s": 0.001}.
+        parts: by figure, where it is another part.
+    """
+
+    part: float = 0.05
+    absolute: Mapping[str, float] = field(default_factory=dict)
+    parts: Mapping[str, float] = field(default_factory=dict)
+
+    def of(self, metric: str, mean: float) -> float:
+        """Return it in the metric's unit."""
+        figure = metric.rpartition(" ")[2]
+        if figure in self.absolute:
+            return self.absolute[figure]
+        return self.parts.get(figure, self.part) * (1.0 if figure in FRACTIONS else abs(mean))
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,6 +69,7 @@ class Compared:
         low, high: confidence interval of that; None for fewer than two repetitions on either.
         tolerance: in the metric's unit.
         verdict: what follows.
+        why: why that is doubtful, or "".
     """
 
     metric: str
@@ -56,6 +80,7 @@ class Compared:
     high: float | None
     tolerance: float | None
     verdict: Verdict
+    why: str = ""
 
     def to_record(self) -> dict[str, Any]:
         """Return it as plain JSON data."""
@@ -86,31 +111,53 @@ def estimate(values: Sequence[float], confidence: float) -> Estimate:
 
 
 def compare(
-    first: Mapping[str, Sequence[float]], second: Mapping[str, Sequence[float]], *, tolerance: float = 0.05, confidence: float = 0.95
+    first: Mapping[str, Sequence[float]],
+    second: Mapping[str, Sequence[float]],
+    *,
+    tolerance: Tolerance | None = None,
+    confidence: float = 0.95,
+    expected: int = 0,
+    doubt: str = "",
 ) -> list[Compared]:
     """Compare all metrics of two backends, in the order of the first.
 
     Args:
         first, second: the values of each repetition, by metric.
-        tolerance: a fraction of the first one's mean; of 1 for fractions such as loss.
+        tolerance: by default 5 %.
         confidence: of the intervals.
+        expected: how many repetitions there were on each; a metric that fewer have measured is doubtful.
+        doubt: why nothing that follows from these runs can be trusted, or "".
     """
     names = dict.fromkeys((*first, *second))
-    return [_compare(name, first.get(name, ()), second.get(name, ()), tolerance, confidence) for name in names]
+    allowed = tolerance or Tolerance()
+    rows = [_compare(name, first.get(name, ()), second.get(name, ()), allowed, confidence) for name in names]
+    return [_doubted(row, doubt or _missing(row, expected)) for row in rows]
 
 
-def _compare(metric: str, first: Sequence[float], second: Sequence[float], tolerance: float, confidence: float) -> Compared:
+def _missing(row: Compared, expected: int) -> str:
+    counts = (len(row.first.values), len(row.second.values))
+    if min(counts) >= expected:
+        return ""
+    return f"measured in {counts[0]} and {counts[1]} of {expected} repetitions"
+
+
+def _doubted(row: Compared, doubt: str) -> Compared:
+    if not doubt or row.verdict not in ("agree", "differ"):
+        return row
+    return replace(row, verdict="doubtful", why=f"{row.verdict}, but {doubt}")
+
+
+def _compare(metric: str, first: Sequence[float], second: Sequence[float], tolerance: Tolerance, confidence: float) -> Compared:
     one, other = estimate(first, confidence), estimate(second, confidence)
     if one.mean is None or other.mean is None:
         return Compared(metric, one, other, None, None, None, None, "not measured")
-    allowed = tolerance if metric.endswith(ABSOLUTE) else tolerance * abs(one.mean)
+    allowed = tolerance.of(metric, one.mean)
     difference = other.mean - one.mean
     if len(first) < 2 or len(second) < 2:
-        verdict: Verdict = "undecided"
-        return Compared(metric, one, other, difference, None, None, allowed, verdict)
+        return Compared(metric, one, other, difference, None, None, allowed, "undecided")
     half = _half_width(first, second, confidence)
     low, high = difference - half, difference + half
-    verdict = "agree" if -allowed <= low and high <= allowed else "differ" if low > allowed or high < -allowed else "undecided"
+    verdict: Verdict = "agree" if -allowed <= low and high <= allowed else "differ" if low > allowed or high < -allowed else "undecided"
     return Compared(metric, one, other, difference, low, high, allowed, verdict)
 
 
