@@ -12,6 +12,7 @@ import shutil
 import socket
 import struct
 import subprocess
+import sys
 import tempfile
 import threading
 import time
@@ -140,6 +141,21 @@ def private_home() -> Generator[Path]:
             os.environ["HOME"] = before
 
 
+@pytest.fixture(scope="session", autouse=True)
+def one_nursery() -> Generator[None]:
+    """Import ns-3 once for all tests of a session: its nursery is kept from test to test, and ended here."""
+    yield
+    start = sys.modules.get("nepi.hosts.ns3.start")
+    if start is not None:
+        start.end_nursery()
+
+
+def kept() -> list[tuple[int, set[int]]]:
+    """Return the process of ns-3's nursery, and the descriptors that are open for it: no test has left those."""
+    start = sys.modules.get("nepi.hosts.ns3.start")
+    return [] if start is None else start.held()
+
+
 @pytest.fixture(autouse=True)
 def leaves_nothing(request: pytest.FixtureRequest) -> Generator[None]:
     """Fail a test that leaves open files, threads, processes or, if it makes namespaces, interfaces and their names."""
@@ -147,7 +163,7 @@ def leaves_nothing(request: pytest.FixtureRequest) -> Generator[None]:
     if node.get_closest_marker("leaves"):
         yield
         return
-    wide = any(node.get_closest_marker(marker) for marker in ("netns", "root", "slow"))
+    wide = any(node.get_closest_marker(marker) for marker in ("netns", "root", "slow", "ns3"))
     before = what_is_open(wide=wide)
     yield
     deadline = time.monotonic() + LEAK_GRACE_S
@@ -161,9 +177,10 @@ def leaves_nothing(request: pytest.FixtureRequest) -> Generator[None]:
 def what_is_open(*, wide: bool) -> dict[str, str]:
     """Return everything that this process holds or started, with a word on each; `wide` looks at the machine too."""
     found = {f"thread {thread.ident}": thread.name for thread in threading.enumerate()}
-    found |= {f"file {entry} -> {target}": "" for entry, target in open_files()}
+    nurseries, descriptors = {pid for pid, _ in kept()}, {str(fd) for _, fds in kept() for fd in fds}
+    found |= {f"file {entry} -> {target}": "" for entry, target in open_files() if entry not in descriptors}
     # What a process is called may change while it lives; that is why its name is no part of what is compared.
-    found |= {f"process {pid}": command_of(pid) for pid in (session_processes() if wide else children())}
+    found |= {f"process {pid}": command_of(pid) for pid in (session_processes() if wide else children()) if pid not in nurseries}
     if wide:
         # Not from /sys, which shows those of the network namespace in which it was mounted.
         found |= {f"interface {name}": "" for _, name in socket.if_nameindex()}

@@ -1,42 +1,245 @@
-"""Starting a simulation process, and being told what is missing, without ns-3."""
+"""Starting the processes of simulations, what is told when that fails, and what their ends leave to each other: without ns-3."""
 
 from __future__ import annotations
 
 import asyncio
+import os
+import signal
 import sys
+from collections.abc import AsyncGenerator, Awaitable, Callable, Generator
+from contextlib import asynccontextmanager
 from pathlib import Path
 
 import pytest
 
 from nepi.errors import ConnectError
 from nepi.execution.ledger import Ledger
-from nepi.hosts.ns3.start import INSIDE, LocalSimulator, Started
+from nepi.execution.process_identity import ProcessIdentity
+from nepi.hosts.ns3.nursery import INSIDE, Keeper
+from nepi.hosts.ns3.start import LocalSimulator
+
+FAKE = Path(__file__).with_name("fake_inside.py")
 
 
-async def start(folder: Path, argv: list[str]) -> str:
-    """Return why it could not be started, after a look at what is left."""
-    with Ledger(folder / "ledger.sqlite") as ledger:
-        started = Started(argv)
-        with pytest.raises(ConnectError) as caught:
-            await LocalSimulator.start(ledger, owner=1, stdout=folder / "stdout", stderr=folder / "stderr", started=started)
+@pytest.fixture
+def ledger(tmp_path: Path) -> Generator[Ledger]:
+    with Ledger(tmp_path / "ledger.sqlite") as ledger:
+        yield ledger
         assert ledger.rows() == []
-        assert started.process.returncode is not None
+
+
+@asynccontextmanager
+async def keeper_of(*argv: str) -> AsyncGenerator[Keeper]:
+    """A keeper of nurseries that are started so, ended in the end."""
+    keeper = Keeper([sys.executable, *argv])
+    try:
+        yield keeper
+    finally:
+        keeper.end()
+        assert keeper.held() == []
+
+
+def fake(way: str = "") -> list[str]:
+    return [str(FAKE), way]
+
+
+@pytest.fixture
+def start(ledger: Ledger, tmp_path: Path) -> Callable[[Keeper], Awaitable[LocalSimulator]]:
+    async def start(keeper: Keeper) -> LocalSimulator:
+        return await LocalSimulator.start(ledger, owner=1, stdout=tmp_path / "stdout", stderr=tmp_path / "stderr", started=keeper)
+
+    return start
+
+
+Start = Callable[[Keeper], Awaitable[LocalSimulator]]
+
+
+async def refusal(start: Start, *argv: str) -> str:
+    async with keeper_of(*argv) as keeper:
+        with pytest.raises(ConnectError) as caught:
+            await start(keeper)
     return str(caught.value)
 
 
-def test_a_missing_wheel_is_told_with_what_to_type(tmp_path: Path) -> None:
+def test_a_missing_wheel_is_told_with_what_to_type(start: Start) -> None:
     """An interpreter without installed packages stands for one without ns-3."""
-    said = asyncio.run(start(tmp_path, [sys.executable, "-I", "-S", str(INSIDE)]))
+    said = asyncio.run(refusal(start, "-I", "-S", str(INSIDE), "--nursery"))
     assert said == "ns-3 is not installed (ModuleNotFoundError: No module named 'cppyy'): pip install 'nepi[ns3]'"
 
 
-def test_a_process_that_ends_while_it_imports_has_a_reason(tmp_path: Path) -> None:
-    code = "import sys, os; sys.stdin.read(0); print('no room', file=sys.stderr); os._exit(7)"
-    said = asyncio.run(start(tmp_path, [sys.executable, "-c", code]))
-    assert said == "ns-3 could not be imported: the ns-3 process ended with status 7: no room"
+def test_a_nursery_that_ends_while_it_imports_has_a_reason(start: Start) -> None:
+    said = asyncio.run(refusal(start, *fake("ends")))
+    assert said == "ns-3 could not be started: the ns-3 process ended with status 7: no room"
 
 
-def test_a_process_that_is_killed_while_it_imports_has_a_reason(tmp_path: Path) -> None:
-    code = "import os, signal; os.kill(os.getpid(), signal.SIGKILL)"
-    said = asyncio.run(start(tmp_path, [sys.executable, "-c", code]))
-    assert said == "ns-3 could not be imported: the ns-3 process was killed (SIGKILL)"
+def test_a_nursery_that_is_killed_while_it_imports_has_a_reason(start: Start) -> None:
+    said = asyncio.run(refusal(start, "-c", "import os, signal; os.kill(os.getpid(), signal.SIGKILL)"))
+    assert said == "ns-3 could not be started: the ns-3 process was killed (SIGKILL)"
+
+
+def test_a_nursery_that_cannot_fork_says_why(start: Start) -> None:
+    said = asyncio.run(refusal(start, *fake("cannot fork")))
+    assert said == "ns-3 could not be started: [Errno 11] Resource temporarily unavailable"
+
+
+def test_a_program_that_is_not_there_is_told(start: Start, ledger: Ledger) -> None:
+    async def main() -> str:
+        with pytest.raises(ConnectError) as caught:
+            await start(Keeper(["/nothing/here"]))
+        return str(caught.value)
+
+    assert asyncio.run(main()) == "the ns-3 process could not be started: [Errno 2] No such file or directory: '/nothing/here'"
+
+
+def test_a_nursery_that_fails_once_is_replaced(start: Start, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("NEPI_TEST_MARK", str(tmp_path / "mark"))
+
+    async def main() -> None:
+        async with keeper_of(*fake("once")) as keeper:
+            await (await start(keeper)).close()
+
+    asyncio.run(main())
+
+
+def test_one_nursery_serves_all_and_is_replaced_when_it_has_been_killed(start: Start) -> None:
+    async def main() -> None:
+        async with keeper_of(*fake()) as keeper:
+            one = await start(keeper)
+            ((first, _),) = keeper.held()
+            assert parent_of(one.pid) == first
+            other = await start(keeper)
+            assert parent_of(other.pid) == first
+            nursery = keeper.keep()
+            os.kill(first, signal.SIGKILL)
+            nursery.process.wait()
+            third = await start(keeper)
+            ((second, _),) = keeper.held()
+            assert second != first
+            assert parent_of(third.pid) == second
+            for each in (one, other, third):  # none has taken notice
+                assert len(await each.simulator.ask(["go on"])) == 1
+                await each.close()
+
+    asyncio.run(main())
+
+
+def test_a_simulation_is_in_the_ledger_with_its_own_process_in_its_own_session(start: Start, ledger: Ledger) -> None:
+    async def main() -> None:
+        async with keeper_of(*fake()) as keeper:
+            one, other = await asyncio.gather(start(keeper), start(keeper))
+            assert [(row.kind, row.owner, row.state, row.identity) for row in ledger.rows()] == [
+                ("process", 1, "made", {"what": "ns-3", **ProcessIdentity.of(each.pid).to_json()}) for each in (one, other)
+            ]
+            assert [os.getsid(each.pid) for each in (one, other)] == [one.pid, other.pid]
+            folders = [folder_of(each.pid) for each in (one, other)]
+            assert [[*folder.iterdir()] for folder in folders] == [[], []]
+            await one.close()
+            await other.close()
+            assert [folder.exists() for folder in folders] == [False, False]
+
+    asyncio.run(main())
+
+
+def test_a_simulation_has_no_descriptor_of_another_or_of_the_nursery(start: Start) -> None:
+    async def main() -> None:
+        async with keeper_of(*fake()) as keeper:
+            one = await start(keeper)
+            other = await start(keeper)
+            answers = [await each.simulator.ask(["files"]) for each in (one, other)]
+            mine, theirs = ({file for file in files if "pipe:" in file or "socket:" in file} for (files,) in answers)
+            assert (len(mine), len(theirs), mine & theirs) == (2, 2, set())
+            await one.close()
+            await other.close()
+
+    asyncio.run(main())
+
+
+@pytest.mark.parametrize(
+    ("word", "reason"),
+    [("kill", "the ns-3 process was killed (SIGKILL)"), ("give up", "the ns-3 process ended with status 5: no more")],
+)
+def test_the_end_of_one_is_told_with_its_reason_and_leaves_the_others(start: Start, word: str, reason: str) -> None:
+    async def main() -> None:
+        async with keeper_of(*fake()) as keeper:
+            one, other = await asyncio.gather(start(keeper), start(keeper))
+            with pytest.raises(ConnectError, match=".") as caught:
+                await one.simulator.ask([word])
+            assert (str(caught.value), one.simulator.lost.result()) == (reason, reason)
+            assert len(await other.simulator.ask(["go on"])) == 1
+            await one.close()
+            await other.close()
+
+    asyncio.run(main())
+
+
+def test_the_end_of_a_simulation_is_seen_when_the_nursery_has_gone_before(start: Start) -> None:
+    async def main() -> None:
+        async with keeper_of(*fake()) as keeper:
+            one = await start(keeper)
+            keeper.end()
+            os.kill(one.pid, signal.SIGKILL)
+            assert await one.simulator.lost == "the ns-3 process has ended"
+            await one.close()
+
+    asyncio.run(main())
+
+
+def test_a_start_that_is_given_up_leaves_nothing(start: Start, ledger: Ledger) -> None:
+    async def main() -> None:
+        async with keeper_of("-c", "import signal; signal.pause()") as keeper:
+            starting = asyncio.ensure_future(start(keeper))
+            await asyncio.sleep(0)  # until it waits for the nursery
+            assert len(ledger.rows()) == 1
+            starting.cancel()
+            with pytest.raises(asyncio.CancelledError):
+                await starting
+
+    asyncio.run(main())
+
+
+def test_a_nursery_ends_by_itself_when_nobody_wants_anything(start: Start) -> None:
+    async def main() -> None:
+        async with keeper_of(*fake("idle")) as keeper:
+            nursery = keeper.keep()
+            assert nursery.process.wait(30) == 0
+            assert keeper.keep() is not nursery
+
+    asyncio.run(main())
+
+
+def test_only_a_nursery_that_nobody_has_used_cools_down(start: Start) -> None:
+    async def main() -> None:
+        async with keeper_of(*fake()) as keeper:
+            assert keeper.keep() is keeper.keep()
+            keeper.cool_down()
+            assert keeper.held() == []
+            one = await start(keeper)
+            await one.close()
+            keeper.cool_down()
+            assert len(keeper.held()) == 1
+
+    asyncio.run(main())
+
+
+def test_other_settings_of_ns3_get_another_nursery(start: Start, monkeypatch: pytest.MonkeyPatch) -> None:
+    async def main() -> None:
+        async with keeper_of(*fake()) as keeper:
+            one = await start(keeper)
+            before = keeper.keep()
+            monkeypatch.setenv("NS_LOG", "Nothing")
+            assert keeper.keep() is not before
+            with pytest.raises(ConnectError):
+                await one.simulator.ask(["give up"])
+            assert one.simulator.lost.result() == "the ns-3 process ended with status 5: no more"  # by the one that is leaving
+            await one.close()
+            assert before.process.wait(30) == 0
+
+    asyncio.run(main())
+
+
+def parent_of(pid: int) -> int:
+    return int(Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[1])
+
+
+def folder_of(pid: int) -> Path:
+    return Path(f"/proc/{pid}/cwd").readlink()

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
-from collections.abc import Callable, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from typing import Any, Protocol
 
 from nepi.errors import ConnectError, ResourceError
@@ -31,7 +31,7 @@ class Simulator:
     Args:
         reader: what it says; a `StreamReader` with a limit of `LONGEST_LINE`.
         writer: what it is told.
-        epitaph: called when it has ended, with its last event or None; returns the reason for people.
+        epitaph: awaited when it has ended, with its last event or None; returns the reason for people.
 
     Attributes:
         version: of ns-3, once `greeted` has returned.
@@ -41,7 +41,7 @@ class Simulator:
         died_doing: the request and the index of the operation in it that ended it, if it was one.
     """
 
-    def __init__(self, reader: asyncio.StreamReader, writer: Writer, epitaph: Callable[[Event | None], str]) -> None:
+    def __init__(self, reader: asyncio.StreamReader, writer: Writer, epitaph: Callable[[Event | None], Awaitable[str]]) -> None:
         self._writer = writer
         self._epitaph = epitaph
         self._pending: dict[int, asyncio.Future[list[Any]]] = {}
@@ -65,7 +65,7 @@ class Simulator:
         """
         greeting = await asyncio.shield(self._greeting)
         if greeting["event"] == "failed":
-            raise ConnectError(_why_not(greeting), backend="ns3")
+            raise ConnectError(why_not(greeting), backend="ns3")
         self.version, self.import_s = greeting["version"], greeting["import_s"]
 
     @property
@@ -118,7 +118,7 @@ class Simulator:
                 self._take(json.loads(line))
         except (OSError, ValueError) as error:
             self._last_words = {"event": "fatal", "what": str(error)}
-        self._end(self._epitaph(self._last_words))
+        self._end(await self._epitaph(self._last_words))
 
     def _take(self, message: Event) -> None:
         if "event" not in message:
@@ -154,7 +154,8 @@ def _answer(result: Any) -> Any:
     return ResourceError(result["error"], backend="ns3") if isinstance(result, dict) else result[0]
 
 
-def _why_not(greeting: Event) -> str:
+def why_not(greeting: Event) -> str:
+    """Return why ns-3 could not be imported, from a greeting that says so, and what to do."""
     if greeting.get("missing"):
         return f"ns-3 is not installed ({greeting['error']}): pip install 'nepi[ns3]'"
     return f"ns-3 could not be imported: {greeting['error']}"

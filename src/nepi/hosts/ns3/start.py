@@ -1,32 +1,35 @@
-"""Starting a simulation process on this machine: recorded in the ledger before it is told what it is for.
+"""Starting the process of a simulation on this machine: recorded in the ledger before it is told what it is for.
 
-It may be started ahead (`warm_up`), while it is not yet certain that there will be a run: it imports ns-3 meanwhile, and ends with
-whoever started it.
+Importing ns-3 takes seconds, so it is done once for each controller process, by its nursery (`nursery.py`), which forks the processes of
+simulations. It may be started ahead (`warm_up`), while it is not yet certain that there will be a run, and ends with its controller.
 """
 
 from __future__ import annotations
 
 import asyncio
+import atexit
 import contextlib
 import importlib.util
-import subprocess
-import sys
-import tempfile
+import os
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
 
 from nepi.errors import ConnectError, DeadlineError
 from nepi.execution.ledger import Ledger, Thing
-from nepi.execution.process_identity import ProcessIdentity
 from nepi.hosts.ns3 import protocol
 from nepi.hosts.ns3.epitaph import reason_of_death
+from nepi.hosts.ns3.nursery import END_DEADLINE_S, INSIDE, Forked, Keeper, Nursery, NurseryGoneError, tail
 from nepi.hosts.ns3.simulator import LONGEST_LINE, Event, Simulator
 
-INSIDE = Path(__file__).parent / "inside" / "__main__.py"
+__all__ = ["INSIDE", "LocalSimulator", "cool_down", "end_nursery", "held", "missing_wheel", "warm_up"]
+
 IMPORT_DEADLINE_S = 400.0
-END_DEADLINE_S = 10.0
-_TAIL = 1 << 16
+START_DEADLINE_S = 60.0
+"""From its fork until it answers."""
+
+_keeper = Keeper()
+atexit.register(_keeper.end)
+os.register_at_fork(after_in_child=_keeper.forget)
 
 
 def missing_wheel() -> str:
@@ -36,75 +39,61 @@ def missing_wheel() -> str:
     return "ns-3 is not installed here: pip install 'nepi[ns3]' (a wheel for CPython 3.8 to 3.13)"
 
 
-class Started:
-    """A process that imports ns-3, or has done so.
-
-    Args:
-        argv: its command; another one than the usual in tests of what goes wrong.
-    """
-
-    def __init__(self, argv: list[str] | None = None) -> None:
-        self.words: Any = tempfile.TemporaryFile()  # noqa: SIM115  # closed in `end`
-        # ns-3 searches the working directory, and what is above it, for copies of itself: it gets one in which there is none.
-        self._folder = tempfile.TemporaryDirectory(prefix="nepi-ns3-")
-        try:
-            self.process = subprocess.Popen(
-                argv or [sys.executable, "-I", str(INSIDE)],
-                stdin=subprocess.PIPE,
-                stdout=subprocess.PIPE,
-                stderr=self.words,
-                cwd=self._folder.name,
-                start_new_session=True,
-            )
-        except OSError:
-            self.words.close()
-            self._folder.cleanup()
-            raise
-
-    def last_words(self) -> str:
-        """Return the end of what it has written to standard error."""
-        size = self.words.seek(0, 2)
-        self.words.seek(max(size - _TAIL, 0))
-        text: str = self.words.read().decode(errors="replace")
-        return text
-
-    def kill(self) -> None:
-        """Kill it and wait for it."""
-        self.process.kill()
-        self.process.wait()
-
-    def end(self) -> None:
-        """Kill it and let go of everything."""
-        self.kill()
-        for pipe in (self.process.stdin, self.process.stdout):
-            if pipe is not None:
-                with contextlib.suppress(OSError):
-                    pipe.close()
-        self.words.close()
-        self._folder.cleanup()
-
-
-_waiting: list[Started] = []
-
-
 def warm_up() -> Callable[[], None]:
-    """Start a process ahead, for the next run to take; return what ends it if none has."""
-    if not _waiting:
-        with contextlib.suppress(OSError):  # the run says so when it needs one
-            _waiting.append(Started())
+    """Let ns-3 be imported ahead, for the next run; return what ends that if no simulation came of it."""
+    with contextlib.suppress(OSError):  # the run says so when it needs one
+        _keeper.keep()
     return cool_down
 
 
 def cool_down() -> None:
-    """End what was started ahead and nobody has taken."""
-    while _waiting:
-        _waiting.pop().end()
+    """End the nursery, if it was started ahead and no simulation came of it."""
+    _keeper.cool_down()
 
 
-async def _one(started: Started | None) -> Started:
-    if started is None:
-        started = _waiting.pop() if _waiting else await asyncio.to_thread(Started)
-    return started
+def end_nursery() -> None:
+    """End the nursery. Simulations go on; the next one waits for an import again."""
+    _keeper.end()
+
+
+def held() -> list[tuple[int, set[int]]]:
+    """Return what is kept between simulations: the number of a process, and the descriptors that are open for it."""
+    return _keeper.held()
+
+
+async def _forked(keeper: Keeper) -> Forked:
+    """Return the process of a simulation, with ns-3 in it; a nursery that does not do is replaced, once.
+
+    Raises:
+        ConnectError: there is none to be had.
+        DeadlineError: the import takes too long.
+    """
+    try:
+        with contextlib.suppress(NurseryGoneError):
+            return await _forked_by(keeper, keeper.keep())
+        return await _forked_by(keeper, keeper.keep())
+    except NurseryGoneError as gone:
+        raise ConnectError(f"ns-3 could not be started: {gone}", backend="ns3") from None
+    except OSError as error:
+        raise ConnectError(f"the ns-3 process could not be started: {error}", backend="ns3") from error
+
+
+async def _forked_by(keeper: Keeper, nursery: Nursery) -> Forked:
+    process = Forked()
+    try:
+        async with asyncio.timeout(IMPORT_DEADLINE_S):
+            await process.born(nursery)
+    except BaseException as error:
+        process.close()
+        why = str(error) or await nursery.death() if isinstance(error, NurseryGoneError) else ""
+        if isinstance(error, NurseryGoneError | ConnectError | TimeoutError):
+            keeper.drop(nursery)  # what ns-3 lacked may be installed until the next
+        if why:
+            raise NurseryGoneError(why) from None
+        if isinstance(error, TimeoutError):
+            raise DeadlineError(f"ns-3 was not imported within {IMPORT_DEADLINE_S:g} s", backend="ns3") from None
+        raise
+    return process
 
 
 class LocalSimulator:
@@ -114,23 +103,23 @@ class LocalSimulator:
         simulator: to be asked.
     """
 
-    def __init__(self, started: Started, ledger: Ledger, row: int) -> None:
-        self._started = started
+    def __init__(self, process: Forked, ledger: Ledger, row: int) -> None:
+        self._process = process
         self._ledger = ledger
         self._row = row
         self._stderr: Path | None = None
         self.simulator: Simulator
 
     @classmethod
-    async def start(cls, ledger: Ledger, *, owner: int, stdout: Path, stderr: Path, started: Started | None = None) -> LocalSimulator:
-        """Start one, or take the one that was started ahead, and wait until ns-3 has been imported.
+    async def start(cls, ledger: Ledger, *, owner: int, stdout: Path, stderr: Path, started: Keeper | None = None) -> LocalSimulator:
+        """Start one, and wait until ns-3 is there.
 
         Args:
             ledger: of the run.
             owner: guid of the resource that it belongs to.
             stdout: file for what ns-3 writes to standard output.
             stderr: file for what it writes to standard error, logs included.
-            started: the process, when it is not to be the usual one.
+            started: whose nursery is to fork it, when that is not to be the usual one.
 
         Raises:
             ConnectError: it cannot be started, or ns-3 cannot be imported.
@@ -138,52 +127,47 @@ class LocalSimulator:
         """
         (row,) = ledger.intend([Thing("process", {"what": "ns-3"}, owner)])
         try:
-            process = await _one(started)
-        except OSError as error:
+            process = await _forked(started or _keeper)
+        except BaseException:
             ledger.forget([row])
-            raise ConnectError(f"the ns-3 process could not be started: {error}", backend="ns3") from error
+            raise
         self = cls(process, ledger, row)
         try:
-            ledger.made([row], [ProcessIdentity.of(process.process.pid).to_json()])
+            ledger.made([row], [process.identity.to_json()])
             await self._connect()
-            async with asyncio.timeout(IMPORT_DEADLINE_S):
+            async with asyncio.timeout(START_DEADLINE_S):
                 await self.simulator.greeted()
                 await self.simulator.ask(protocol.output(str(stdout), str(stderr)))
             self._stderr = stderr
         except BaseException as error:
-            words = process.last_words()
             await self.close()
             if isinstance(error, TimeoutError):
-                raise DeadlineError(f"ns-3 was not imported within {IMPORT_DEADLINE_S:g} s", backend="ns3") from None
-            if isinstance(error, ProcessLookupError):
-                reason = reason_of_death(process.process.returncode, "", words)
-                raise ConnectError(f"ns-3 could not be imported: {reason}", backend="ns3") from None
+                raise DeadlineError(f"the ns-3 process did not answer within {START_DEADLINE_S:g} s", backend="ns3") from None
             raise
         return self
 
     async def _connect(self) -> None:
-        loop, process = asyncio.get_running_loop(), self._started.process
+        loop, process = asyncio.get_running_loop(), self._process
         reader = asyncio.StreamReader(limit=LONGEST_LINE)
-        await loop.connect_read_pipe(lambda: asyncio.StreamReaderProtocol(reader), process.stdout)
-        writer, _ = await loop.connect_write_pipe(asyncio.BaseProtocol, process.stdin)
+        await loop.connect_read_pipe(lambda: asyncio.StreamReaderProtocol(reader), process.from_it)
+        writer, _ = await loop.connect_write_pipe(asyncio.BaseProtocol, process.to_it)
         self.simulator = Simulator(reader, writer, self._epitaph)
 
     @property
     def pid(self) -> int:
         """The process's number."""
-        return self._started.process.pid
+        return self._process.identity.pid
 
-    def _epitaph(self, last: Event | None) -> str:
+    async def _epitaph(self, last: Event | None) -> str:
         """It has closed its output, so it is ending or has ended."""
-        try:
-            status: int | None = self._started.process.wait(END_DEADLINE_S)
-        except subprocess.TimeoutExpired:
-            status = None
-        words = self._started.last_words()
+        status = None
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(END_DEADLINE_S):
+                status = await self._process.ended()
+        words = self._process.words.last()
         if self._stderr is not None:
             with contextlib.suppress(OSError), self._stderr.open("rb") as file:
-                file.seek(max(file.seek(0, 2) - _TAIL, 0))
-                words = file.read().decode(errors="replace")
+                words = tail(file)
         return reason_of_death(status, str(last["what"]) if last else "", words)
 
     async def close(self) -> None:
@@ -193,7 +177,11 @@ class LocalSimulator:
             with contextlib.suppress(TimeoutError):
                 async with asyncio.timeout(END_DEADLINE_S):
                     await asyncio.shield(self.simulator.lost)
-            await asyncio.to_thread(self._started.kill)
+        self._process.kill()
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(END_DEADLINE_S):
+                await self._process.ended()
+        if hasattr(self, "simulator"):
             await self.simulator.ended()
-        self._started.end()
+        self._process.close()
         self._ledger.forget([self._row])
