@@ -5,7 +5,7 @@ import json
 
 import pytest
 
-from nepi.cli.doctor import Check, namespace_checks, tool_checks, userspace_check
+from nepi.cli.doctor import Check, namespace_checks, ns3_check, tool_checks, userspace_check
 from nepi.hosts.namespace_facts import NamespaceFacts
 from tests.cli.conftest import nepi
 
@@ -58,6 +58,19 @@ def test_what_is_lacking_is_told_with_what_it_means_and_what_mends_it() -> None:
             "limit 256, for 96 nodes a run",
             'echo "$USER hard nofile 65536" | sudo tee /etc/security/limits.d/nepi.conf, then log in anew',
         ),
+    ]
+
+
+def test_whether_experiments_can_be_simulated_is_told_with_the_line_that_installs_ns3() -> None:
+    assert ns3_check("3.44.post0", (3, 11)) == Check("ns-3", "ok", "3.44.post0, for simulations")
+    assert ns3_check(None, (3, 13)) == Check("ns-3", "lacking", "not installed; nothing can be simulated", "pip install 'nepi[ns3]'")
+    assert ns3_check(None, (3, 14)).mend == "its wheel is for CPython 3.11 to 3.13: with one of these, pip install 'nepi[ns3]'"
+
+
+def test_without_a_tun_device_no_namespace_joins_a_simulation() -> None:
+    facts = dataclasses.replace(ALL_WELL, links=("veth", "bridge", "vxlan"))
+    assert [check for check in namespace_checks(facts) if check.state != "ok"] == [
+        Check("tap", "lacking", "none; namespaces that join a simulation cannot be made", "sudo modprobe tun, or another kernel")
     ]
 
 

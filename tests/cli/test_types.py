@@ -21,6 +21,31 @@ def test_the_types_of_a_backend_are_listed_with_one_line_each() -> None:
     )
 
 
+def test_a_backend_may_be_written_as_the_beginning_of_its_types() -> None:
+    assert nepi("types", "dummy::").out == nepi("types", "dummy").out
+
+
+def test_of_a_backend_with_many_types_those_of_a_family_are_listed_together_after_the_others() -> None:
+    text = nepi("types", "ns3").out
+    heads = [line for line in text.splitlines() if line and not line.startswith(" ")]
+    assert heads[0] == "ns3"
+    assert heads[1:] == sorted(heads[1:])
+    assert {"ns3, module Csma", "ns3, module Wifi"} <= set(heads)
+    first = text.partition("\n\n")[0]
+    assert all(f"  ns3::{name} " in first for name in ("Node", "Switch", "Link", "Ping", "Iperf3Client", "WifiNetwork", "Simulation"))
+    assert len(first.splitlines()) < 30
+
+
+def test_a_pattern_lists_the_types_that_are_like_it() -> None:
+    text = nepi("types", "ns3::csma*").out
+    assert [line.split()[0] for line in text.splitlines() if line.startswith("  ")] == [
+        "ns3::CsmaNetwork",
+        "ns3::CsmaChannel",
+        "ns3::CsmaNetDevice",
+    ]
+    assert nepi("types", "*nothing*").err == "nepi: no resource type is like '*nothing*'; `nepi types` lists them\n"
+
+
 def test_without_a_name_all_backends_are_listed() -> None:
     heads = [line for line in nepi("types").out.splitlines() if line and not line.startswith(" ")]
     assert {"dummy", "netns"} <= set(heads)

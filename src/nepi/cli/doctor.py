@@ -25,7 +25,9 @@ QDISCS: Final = {
     "htb": "limits the rate of links, with classes",
     "netem": "delay, loss, duplication and the like of links",
 }
-LINKS: Final = {"veth": "links", "bridge": "switches", "tap": "simulations", "vxlan": "links between machines"}
+LINKS: Final = {"veth": "links", "bridge": "switches", "tap": "namespaces that join a simulation", "vxlan": "links between machines"}
+NS3_PYTHONS: Final = ((3, 11), (3, 13))
+"""The oldest of NEPI's and the newest of the wheel's."""
 LOW_FREE: Final = 1 << 30
 LOW_NODES: Final = 1000
 
@@ -57,6 +59,7 @@ def doctor(json: Annotated[bool, typer.Option("--json", help="Write JSON.")] = F
 
     facts = probe((*NEEDED_TOOLS, *USEFUL_TOOLS), cached=False)
     checks = [*general_checks(), *namespace_checks(facts), *tool_checks(facts), ssh_check(importlib.util.find_spec("asyncssh") is not None)]
+    checks.append(ns3_check(ns3_version(), sys.version_info[:2]))
     ready = all(check.state != "missing" for check in checks)
     if json:
         print_json({"ready": ready, "checks": [asdict(check) for check in checks], "facts": facts.to_json()})
@@ -166,6 +169,23 @@ def ssh_check(installed: bool) -> Check:
     if not installed:
         return Check("asyncssh", "lacking", "not installed; other machines cannot be reached", "pip install 'nepi[ssh]'")
     return Check("asyncssh", "ok", f"{importlib.metadata.version('asyncssh')}, for other machines over SSH")
+
+
+def ns3_version() -> str | None:
+    """Return the version of ns-3's wheel, which is not imported; None when it is not there."""
+    from nepi.resources.ns3.catalogue import installed_version
+
+    return installed_version() if importlib.util.find_spec("ns") is not None else None
+
+
+def ns3_check(version: str | None, python: tuple[int, int]) -> Check:
+    """Judge whether experiments can be simulated. For joining namespaces with a simulation, see `tap`."""
+    if version is not None:
+        return Check("ns-3", "ok", f"{version}, for simulations")
+    mend = "pip install 'nepi[ns3]'"
+    if not NS3_PYTHONS[0] <= python <= NS3_PYTHONS[1]:
+        mend = f"its wheel is for CPython {' to '.join('.'.join(map(str, one)) for one in NS3_PYTHONS)}: with one of these, {mend}"
+    return Check("ns-3", "lacking", "not installed; nothing can be simulated", mend)
 
 
 def _show(checks: list[Check], ready: bool) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from fnmatch import fnmatchcase
 from typing import TYPE_CHECKING, Annotated, Any, Final
 
 import typer
@@ -19,18 +20,19 @@ SAMPLED: Final = "*"
 
 def types(
     type_: Annotated[
-        str, typer.Argument(metavar="TYPE", help="A type, with or without its backend, or a backend.", autocompletion=complete_types)
+        str,
+        typer.Argument(metavar="TYPE", help="A type, with or without its backend, a backend, or a pattern.", autocompletion=complete_types),
     ] = "",
     json: Annotated[bool, typer.Option("--json", help="Write JSON.")] = False,
 ) -> None:
     """List the types of resources, or show one of them.
 
-    Of one: its attributes with type, default and limits, its traces, what it needs. A backend lists its types.
+    Of one: its attributes with type, default and limits, its traces, what it needs. A backend (ns3) lists its types, a pattern
+    ('ns3::*Queue*') those whose names are like it.
     """
     specs = known_types()
-    backends = {spec.backend for spec in specs}
-    if not type_ or type_ in backends:
-        chosen = [spec for spec in specs if not type_ or spec.backend == type_]
+    chosen = _listed(type_, specs)
+    if chosen is not None:
         if json:
             print_json([type_record(spec) for spec in chosen])
         else:
@@ -41,6 +43,27 @@ def types(
         print_json(type_record(spec))
     else:
         _show(spec)
+
+
+def _listed(text: str, specs: list[TypeSpec]) -> list[TypeSpec] | None:
+    """Return the types that are asked for together; None when it is one.
+
+    Raises:
+        UnknownTypeError: nothing is like the pattern.
+    """
+    backend = text.removesuffix("::")
+    if not text or backend in {spec.backend for spec in specs}:
+        return [spec for spec in specs if not text or spec.backend == backend]
+    if not set(text) & set("*?["):
+        return None
+    found = [spec for spec in specs if any(fnmatchcase(name.lower(), text.lower()) for name in _names(spec))]
+    if not found:
+        raise UnknownTypeError(f"no resource type is like {text!r}; `nepi types` lists them")
+    return found
+
+
+def _names(spec: TypeSpec) -> tuple[str, ...]:
+    return (spec.rtype, spec.rtype.rpartition("::")[2], *spec.aliases)
 
 
 def known_types() -> list[TypeSpec]:
@@ -101,15 +124,14 @@ def flag_names(flags: int) -> list[str]:
 
 
 def _list(specs: list[TypeSpec]) -> None:
-    for number, backend in enumerate(dict.fromkeys(spec.backend for spec in specs)):
+    tables: dict[tuple[str, str], list[TypeSpec]] = {}
+    for spec in sorted(specs, key=lambda spec: (spec.backend, spec.family)):
+        tables.setdefault((spec.backend, spec.family), []).append(spec)
+    for number, ((backend, family), members) in enumerate(tables.items()):
         if number:
             say()
-        rows = [
-            (spec.rtype + (SAMPLED if spec.samples_state else ""), _summary(spec), ", ".join(spec.aliases))
-            for spec in specs
-            if spec.backend == backend
-        ]
-        print_table(("", "", ""), rows, title=backend or "no backend")
+        rows = [(spec.rtype + (SAMPLED if spec.samples_state else ""), _summary(spec), ", ".join(spec.aliases)) for spec in members]
+        print_table(("", "", ""), rows, title=", ".join(filter(None, (backend or "no backend", family))))
     if any(spec.samples_state for spec in specs):
         say(f"\n{SAMPLED} asked for its state again and again, because its class overrides `state`.")
 

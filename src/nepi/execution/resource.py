@@ -147,6 +147,8 @@ class ResourceManager(Template):
     """How long each action may take; no entry means no limit."""
     replaceable: ClassVar[bool] = False
     """Whether `discover` can find another candidate, so that the policy `Replace` can be followed."""
+    family: ClassVar[str] = ""
+    """Which of many types of its backend it belongs with, in lists; those of "" come first."""
 
     deployment_group: int | None = None
     _current: ResourceState = ResourceState.NEW

@@ -38,6 +38,7 @@ def spec_of(rclass: type[ResourceManager]) -> TypeSpec:
         aliases=rclass._aliases,
         check=rclass.check,
         replaceable=rclass.replaceable,
+        family=rclass.family,
     )
 
 

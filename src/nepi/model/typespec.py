@@ -61,6 +61,7 @@ class TypeSpec:
         aliases: other names that it is registered under.
         check: finds the mistakes that only this type can know of, before anything is created.
         replaceable: its `discover` can find another candidate when one has failed.
+        family: which of many types of a backend it belongs with, for lists: "module Csma"; "" for those that come first.
     """
 
     rtype: str
@@ -79,6 +80,7 @@ class TypeSpec:
     aliases: tuple[str, ...] = ()
     check: Check | None = None
     replaceable: bool = False
+    family: str = ""
 
     def is_a(self, kind: str) -> bool:
         """Whether `kind` (an rtype or a qualified class name) is this type or one of its ancestors."""

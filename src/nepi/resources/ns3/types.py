@@ -82,6 +82,7 @@ def _made(info: TypeInfo) -> type[Ns3Object]:
         "_rtype": info.name,
         "_backend": "ns3",
         "typeid": info.name,
+        "family": f"module {info.group}" if info.group else "other modules",
     }
     registered = info.is_concrete and known.is_a(info.name, "ns3::Object") and info.name not in ResourceFactory._resource_types
     arguments: dict[str, Any] = {"rtype": info.name, "aliases": _aliases(info.name)} if registered else {}
