@@ -13,18 +13,22 @@ class Phase(IntEnum):
     """What is done for all members before the next is begun."""
 
     CREATE = 0
-    JOIN = 1
-    INTERNET = 2
-    ADDRESS = 3
-    ROUTE = 4
-    TRACE = 5
+    PLACE = 1
+    """Nodes get their places, channels their models: radios ask for both when they join."""
+    JOIN = 2
+    OVERLAY = 3
+    """What is made of devices that are in their nodes: bridges, 6LoWPAN, energy models."""
+    INTERNET = 4
+    ADDRESS = 5
+    ROUTE = 6
+    TRACE = 7
 
 
 PHASES: Final = tuple(Phase)
 
 
 def check(function: str, *args: Value) -> Operation:
-    """Call a function of joining.h, which answers "" or why it cannot."""
+    """Call a function of the headers in `inside/`, which answers "" or why it cannot."""
     return protocol.check(f"nepi::{function}", *args)
 
 

@@ -17,6 +17,13 @@ ATTR_GET, ATTR_SET, ATTR_CONSTRUCT = 1, 2, 4
 OBSOLETE: Final = 2
 
 
+_FORGOTTEN_PARENTS: Final = {
+    "ns3::AlwaysLosChannelConditionModel": "ns3::ChannelConditionModel",
+    "ns3::NeverLosChannelConditionModel": "ns3::ChannelConditionModel",
+}
+"""Types that do not say whose heirs they are, though they are."""
+
+
 @dataclass(frozen=True, slots=True)
 class AttributeInfo:
     """An attribute of a TypeId.
@@ -98,7 +105,7 @@ class Catalogue:
         found = []
         while name in self._records:
             found.append(name)
-            name = self._records[name]["parent"]
+            name = _FORGOTTEN_PARENTS.get(name, self._records[name]["parent"])
         return found
 
     def is_a(self, name: str, ancestor: str) -> bool:

@@ -60,10 +60,11 @@ class Node(NodeObject, SimulatedResource, HostNode, rtype="ns3::Node"):
     def blueprint(self, phase: Phase) -> list[Operation]:
         """Be a computer, in its place."""
         operations = super().blueprint(phase)
-        if phase is Phase.JOIN and (self.is_high_level or self.values_set().keys() & set(PLACE)):
+        if phase is Phase.PLACE and (self.is_high_level or self.values_set().keys() & set(PLACE)):
             return [*operations, *self._placing()]
         if phase is Phase.INTERNET and self.is_high_level and self.has_stack():
-            return [check("BecomeComputer", ref(self.guid), self.get("forwarding"), CONGESTION[self.get("congestion")])]
+            computer = check("BecomeComputer", ref(self.guid), self.get("forwarding"), CONGESTION[self.get("congestion")])
+            return [computer, *self.routings()]
         return operations
 
     def _placing(self) -> list[Operation]:

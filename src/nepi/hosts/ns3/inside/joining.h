@@ -5,20 +5,39 @@
 
 #include "ns3/bridge-module.h"
 #include "ns3/csma-module.h"
-#include "ns3/fd-net-device-module.h"
+#include "ns3/dsr-module.h"
 #include "ns3/internet-module.h"
-#include "ns3/mobility-module.h"
 #include "ns3/network-module.h"
+#include "ns3/nix-vector-routing-module.h"
 #include "ns3/point-to-point-module.h"
 #include "ns3/traffic-control-module.h"
-#include "ns3/wifi-module.h"
 
 namespace nepi
 {
 
 using namespace ns3;
 
-/** A device into its node, onto its channel, with an address; `mac` is "" for the next one. */
+/** A queue, where it has none, and what lets queue discs see how full that is. */
+template <typename Device>
+void
+GiveQueue(Ptr<Device> device)
+{
+    if (!device->GetQueue())
+    {
+        device->SetQueue(CreateObject<DropTailQueue<Packet>>());
+    }
+    auto interface = CreateObject<NetDeviceQueueInterface>();
+    interface->GetTxQueue(0)->ConnectQueueTraces(device->GetQueue());
+    device->AggregateObject(interface);
+}
+
+inline std::string
+CannotBeOn(Ptr<NetDevice> device, Ptr<Channel> channel)
+{
+    return "a " + device->GetInstanceTypeId().GetName() + " cannot be put onto a " + channel->GetInstanceTypeId().GetName() + " here";
+}
+
+/** A device with a cable, or with none, into its node and onto its channel; `mac` is "" for the next one. */
 inline std::string
 JoinDevice(Ptr<Node> node, Ptr<NetDevice> device, Ptr<Channel> channel, const std::string& mac)
 {
@@ -26,51 +45,27 @@ JoinDevice(Ptr<Node> node, Ptr<NetDevice> device, Ptr<Channel> channel, const st
     node->AddDevice(device);
     if (auto point = DynamicCast<PointToPointNetDevice>(device))
     {
-        if (!point->GetQueue())
-        {
-            point->SetQueue(CreateObject<DropTailQueue<Packet>>());
-        }
-        auto interface = CreateObject<NetDeviceQueueInterface>();
-        interface->GetTxQueue(0)->ConnectQueueTraces(point->GetQueue());
-        device->AggregateObject(interface);
-        if (channel)
-        {
-            point->Attach(DynamicCast<PointToPointChannel>(channel));
-        }
+        GiveQueue(point);
+        auto cable = DynamicCast<PointToPointChannel>(channel);
+        return !channel || (cable && point->Attach(cable)) ? "" : CannotBeOn(device, channel);
     }
-    else if (auto csma = DynamicCast<CsmaNetDevice>(device))
+    if (auto csma = DynamicCast<CsmaNetDevice>(device))
     {
-        if (!csma->GetQueue())
-        {
-            csma->SetQueue(CreateObject<DropTailQueue<Packet>>());
-        }
-        auto interface = CreateObject<NetDeviceQueueInterface>();
-        interface->GetTxQueue(0)->ConnectQueueTraces(csma->GetQueue());
-        device->AggregateObject(interface);
-        if (channel)
-        {
-            csma->Attach(DynamicCast<CsmaChannel>(channel));
-        }
+        GiveQueue(csma);
+        auto bus = DynamicCast<CsmaChannel>(channel);
+        return !channel || (bus && csma->Attach(bus)) ? "" : CannotBeOn(device, channel);
     }
-    else if (auto simple = DynamicCast<SimpleNetDevice>(device))
+    if (auto simple = DynamicCast<SimpleNetDevice>(device))
     {
-        if (!simple->GetQueue())
+        GiveQueue(simple);
+        auto plain = DynamicCast<SimpleChannel>(channel);
+        if (plain)
         {
-            simple->SetQueue(CreateObject<DropTailQueue<Packet>>());
+            simple->SetChannel(plain);
         }
-        auto interface = CreateObject<NetDeviceQueueInterface>();
-        interface->GetTxQueue(0)->ConnectQueueTraces(simple->GetQueue());
-        device->AggregateObject(interface);
-        if (channel)
-        {
-            simple->SetChannel(DynamicCast<SimpleChannel>(channel));
-        }
+        return !channel || plain ? "" : CannotBeOn(device, channel);
     }
-    else if (channel)
-    {
-        return "a " + device->GetInstanceTypeId().GetName() + " cannot be put onto a " + channel->GetInstanceTypeId().GetName() + " here";
-    }
-    return "";
+    return channel ? CannotBeOn(device, channel) : "";
 }
 
 inline std::string
@@ -100,6 +95,86 @@ InstallStack(Ptr<Node> node)
     {
         InternetStackHelper().Install(node);
     }
+    return "";
+}
+
+/** How a device's packets wait: a queue discipline in place of the default one. Before the device has an address. */
+inline std::string
+UseQueueDisc(Ptr<NetDevice> device, Ptr<QueueDisc> disc)
+{
+    auto control = device->GetNode() ? device->GetNode()->GetObject<TrafficControlLayer>() : nullptr;
+    if (!control)
+    {
+        return "its node has no IP stack: set enableStack=True on it";
+    }
+    if (!device->GetObject<NetDeviceQueueInterface>())
+    {
+        return "a " + device->GetInstanceTypeId().GetName() + " takes every packet at once, so that none ever waits in a queue discipline";
+    }
+    if (control->GetRootQueueDiscOnDevice(device))
+    {
+        control->DeleteRootQueueDiscOnDevice(device);
+    }
+    control->SetRootQueueDiscOnDevice(device, disc);
+    return "";
+}
+
+inline std::string
+AddQueue(Ptr<QueueDisc> disc, Ptr<Queue<QueueDiscItem>> queue)
+{
+    disc->AddInternalQueue(queue);
+    return "";
+}
+
+/** A queue discipline within another one, as its next class. */
+inline std::string
+AddClass(Ptr<QueueDisc> whole, Ptr<QueueDisc> part)
+{
+    auto one = CreateObject<QueueDiscClass>();
+    one->SetQueueDisc(part);
+    whole->AddQueueDiscClass(one);
+    return "";
+}
+
+template <typename List, typename Protocol, typename Ip>
+bool
+AddTo(Ptr<Node> node, Ptr<Object> object, int priority)
+{
+    auto protocol = DynamicCast<Protocol>(object);
+    auto ip = node->GetObject<Ip>();
+    auto list = ip && protocol ? DynamicCast<List>(ip->GetRoutingProtocol()) : nullptr;
+    if (list)
+    {
+        list->AddRoutingProtocol(protocol, priority);
+        node->AggregateObject(protocol);
+    }
+    return bool(list);
+}
+
+/** A routing protocol into the node's list of them: the greater its priority, the earlier it is asked. Static routes have 0. */
+inline std::string
+AddRouting(Ptr<Node> node, Ptr<Object> protocol, int priority)
+{
+    if (auto nix = DynamicCast<Ipv4NixVectorRouting>(protocol))
+    {
+        nix->SetNode(node);
+    }
+    if (auto nix = DynamicCast<Ipv6NixVectorRouting>(protocol))
+    {
+        nix->SetNode(node);
+    }
+    return AddTo<Ipv4ListRouting, Ipv4RoutingProtocol, Ipv4>(node, protocol, priority) ||
+                   AddTo<Ipv6ListRouting, Ipv6RoutingProtocol, Ipv6>(node, protocol, priority)
+               ? ""
+               : "its node has no IP stack that it fits";
+}
+
+/** Dynamic source routing, which is a protocol between IP and TCP, UDP and so on. */
+inline std::string
+AddSourceRouting(Ptr<Node> node, Ptr<dsr::DsrRouting> routing)
+{
+    routing->SetNode(node);
+    node->AggregateObject(routing);
     return "";
 }
 
@@ -185,7 +260,7 @@ AddRoute(Ptr<Node> node, const std::string& network, int prefix, const std::stri
     return "none of its node's interfaces reaches " + nexthop;
 }
 
-// Wi-Fi: a device and its parts are made by ns-3's helpers, which know what depends on what; the parts' resources are recipes.
+// What ns-3's helpers make themselves, they are told of as recipes.
 
 struct Recipe
 {
@@ -214,51 +289,6 @@ inline Recipe
 MakeRecipe(const std::string& type, const std::vector<std::string>& names, const std::vector<std::string>& values)
 {
     return {type, names, values};
-}
-
-struct OpenMac : WifiMacHelper
-{
-    void Use(const ObjectFactory& factory)
-    {
-        m_mac = factory;
-    }
-};
-
-struct OpenWifi : WifiHelper
-{
-    void Use(const ObjectFactory& factory)
-    {
-        m_stationManager = {factory};
-    }
-};
-
-struct OpenPhy : YansWifiPhyHelper
-{
-    void Use(const ObjectFactory& factory, const Recipe& rates)
-    {
-        m_phys = {factory};
-        m_errorRateModel = {rates.Factory()};
-    }
-};
-
-inline Ptr<NetDevice>
-MakeWifi(Ptr<Node> node, Ptr<YansWifiChannel> channel, const std::string& standard, const Recipe& phy, const Recipe& mac,
-         const Recipe& manager, const Recipe& rates)
-{
-    g_problem.clear();
-    OpenPhy phys;
-    phys.SetChannel(channel);
-    phys.Use(phy.Factory(), rates);
-    OpenMac macs;
-    macs.Use(mac.Factory());
-    OpenWifi wifi;
-    wifi.SetStandard(standard);
-    wifi.Use(manager.Factory());
-    if (!g_problem.empty())
-    {
-        return nullptr;
-    }
-    return wifi.Install(phys, macs, node).Get(0);
 }
 
 } // namespace nepi

@@ -1,6 +1,7 @@
 // Trace sources into files: rows of any source, packets of devices.
 
 #include <fstream>
+#include <functional>
 #include <map>
 #include <memory>
 #include <string>
@@ -26,6 +27,7 @@ struct Rows
 inline std::vector<std::shared_ptr<Rows>> g_row_files;
 inline std::vector<Ptr<PcapFileWrapper>> g_packet_files;
 inline std::vector<Ptr<OutputStreamWrapper>> g_text_files;
+inline std::vector<std::function<void()>> g_at_close; // what is written once, at the end
 
 template <typename T>
 void
@@ -204,6 +206,11 @@ FlushFiles()
 inline void
 CloseFiles()
 {
+    for (auto& write : g_at_close)
+    {
+        write();
+    }
+    g_at_close.clear();
     FlushFiles();
     for (auto& file : g_packet_files)
     {
