@@ -95,6 +95,8 @@ class _Finder:
     def take_interface(self, one: ResourceDescription) -> None:
         nodes = self._graph.peers_of_role(one.guid, "node")
         media = self._graph.peers_of_role(one.guid, "switch", "link")
+        bridges = [medium for medium in media if nodes and nodes[0] in self._graph.peers(medium)]
+        media = [medium for medium in media if medium not in bridges]
         if len(nodes) > 1 or (not nodes and one.guid not in self._graph.lacking):
             self._graph.mistake(one.guid, f"is connected to {_count(len(nodes), 'node')}: connect it to exactly one")
         if len(media) != 1:
@@ -103,9 +105,15 @@ class _Finder:
             self._graph.mistake(one.guid, f"is connected to {count}{found}: connect it to exactly one")
         if len(nodes) != 1 or len(media) != 1:
             return
-        port = Port(nodes[0], one.guid, media[0], 0, on_switch=False)
+        is_medium_switch = self._graph.spec(media[0]).role == "switch"
+        if bridges:  # a switch within a node, of which this is a port
+            port = Port(bridges[0], one.guid, media[0], 0, on_switch=True)
+            if is_medium_switch:
+                self._join(one.guid, [bridges[0], media[0]])
+        else:
+            port = Port(nodes[0], one.guid, media[0], 0, on_switch=False)
         self.interfaces[one.guid] = port
-        if self._graph.spec(media[0]).role == "switch":
+        if is_medium_switch:
             self.ends[one.guid] = (port, Port(media[0], one.guid, media[0], 1, on_switch=True))
 
     def take_link(self, one: ResourceDescription) -> None:

@@ -2,6 +2,7 @@
 
 #include <string>
 
+#include "ns3/internet-module.h"
 #include "ns3/network-module.h"
 #include "ns3/uan-module.h"
 
@@ -34,6 +35,19 @@ MakeUan(Ptr<Node> node, Ptr<UanChannel> channel, Ptr<UanMac> mac, Ptr<UanPhy> ph
     device->SetChannel(channel);
     node->AddDevice(device);
     return device;
+}
+
+/** Sound takes its time: wait longer for answers to ARP than ns-3's second. */
+inline std::string
+BePatient(Ptr<NetDevice> device)
+{
+    auto ip = device->GetNode()->GetObject<Ipv4L3Protocol>();
+    int32_t interface = ip ? ip->GetInterfaceForDevice(device) : -1;
+    if (interface >= 0)
+    {
+        ip->GetInterface(interface)->GetArpCache()->SetWaitReplyTimeout(Seconds(10));
+    }
+    return "";
 }
 
 } // namespace nepi

@@ -12,7 +12,7 @@ from nepi.model.states import ResourceState
 from nepi.model.typespec import Role
 from nepi.resources.ns3.blueprint import Phase, check
 from nepi.resources.ns3.kinds.node import NodeObject, QueueDisc
-from nepi.resources.ns3.kinds.thing import Thing
+from nepi.resources.ns3.kinds.thing import Thing, is_a
 
 
 class Device(Thing):
@@ -52,6 +52,10 @@ class Device(Thing):
         channel, mac = self.guid_of("ns3::Channel"), self.get("mac") or ""
         return [one.takes(self.guid, channel, mac) for one in self.get_connected(NodeObject) if one.guid == node]
 
+    def _pointers(self) -> dict[str, str]:
+        """Leave the channel to `join`."""
+        return {name: target for name, target in super()._pointers().items() if not is_a(target, "ns3::Channel")}
+
     def addresses(self) -> list[str]:
         """Return its addresses with prefixes: as planned, or as set."""
         if self.first("ns3::DhcpClient") is not None:
@@ -72,7 +76,9 @@ class LinkDevice(Device):
 
 
 class Bridge(Device):
-    """A bridge: the other devices that it is connected to are its ports."""
+    """A bridge: the other devices that it is connected to are its ports, so that the plan knows it as a switch within its node."""
+
+    role: ClassVar[Role] = "switch"
 
     def blueprint(self, phase: Phase) -> list[Operation]:
         """Take its ports when these are in the node."""

@@ -86,6 +86,10 @@ class Routing(Thing):
 class SourceRouting(Routing):
     """Dynamic source routing, a layer above IP."""
 
+    def blueprint(self, phase: Phase) -> list[Operation]:
+        """Be created: no stack has it, though it is a protocol above IP."""
+        return Thing.blueprint(self, phase)
+
     def join(self, node: int) -> Operation:
         """Return how it comes between IP and what is above it."""
         return check("AddSourceRouting", ref(node), ref(self.guid))

@@ -12,6 +12,7 @@ from nepi.resources.ns3.attributes import members_of
 from nepi.resources.ns3.blueprint import Phase, check, ref_or_none
 from nepi.resources.ns3.catalogue import catalogue
 from nepi.resources.ns3.kinds.device import Device, LinkDevice, Medium
+from nepi.resources.ns3.kinds.thing import Thing
 
 
 class LrWpan(Device):
@@ -43,8 +44,8 @@ class Aloha(Device):
     def join(self, node: int) -> list[Operation]:
         """Return how it is put together with its physical layer."""
         phy, channel = self.first("ns3::HalfDuplexIdealPhy"), self.guid_of("ns3::SpectrumChannel")
-        antennas = [one.guid for one in phy.get_connected() if one.is_rm_instance("ns3::AntennaModel")] if phy is not None else []
-        antenna = next(iter(antennas), self.guid_of("ns3::AntennaModel"))
+        antenna = phy.guid_of("ns3::AntennaModel") if isinstance(phy, Thing) else None
+        antenna = antenna or self.guid_of("ns3::AntennaModel")
         parts = [ref_or_none(one) for one in (phy.guid if phy is not None else None, channel, antenna)]
         return [
             check("JoinAloha", ref(node), ref(self.guid), *parts, self.get("mac") or "", self.get("txPower"), self.get("wifiChannel")),
@@ -63,8 +64,11 @@ class UanNetDevice(LinkDevice, rtype="ns3::UanNetDevice"):
         return []
 
     def blueprint(self, phase: Phase) -> list[Operation]:
-        """Be made when node and channel are there."""
-        return [protocol.load(self.header)] if phase is Phase.CREATE else super().blueprint(phase)
+        """Be made when node and channel are there; sound takes its time, so that neighbours are waited for longer."""
+        if phase is Phase.CREATE:
+            return [protocol.load(self.header)]
+        wanted = super().blueprint(phase)
+        return [*wanted, check("BePatient", ref(self.guid))] if phase is Phase.ADDRESS and self.addresses() else wanted
 
     def join(self, node: int) -> list[Operation]:
         """Return how it is made."""
