@@ -36,6 +36,12 @@ def simulate(told: int, says: int) -> None:
         say(says, id=message["id"], results=[[files]] * len(message["ops"]))
 
 
+def rehearse(operations: list[object]) -> None:
+    print("rehearsed", len(operations), flush=True)
+    if way == "cannot rehearse":
+        raise RuntimeError
+
+
 way, number = sys.argv[1:]
 if way == "ends":
     print("no room", file=sys.stderr, flush=True)
@@ -49,4 +55,4 @@ if way == "cannot fork":
         raise BlockingIOError(11, "Resource temporarily unavailable")
 
     os.fork = fork
-Nursery(socket.socket(fileno=int(number)), simulate).serve(idle_s=0.0 if way == "idle" else 60.0)
+Nursery(socket.socket(fileno=int(number)), simulate, rehearse).serve(idle_s=0.0 if way == "idle" else 60.0)

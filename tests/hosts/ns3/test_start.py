@@ -221,6 +221,31 @@ def test_only_a_nursery_that_nobody_has_used_cools_down(start: Start) -> None:
     asyncio.run(main())
 
 
+def test_from_the_second_one_on_it_is_rehearsed_once_what_simulations_do(start: Start) -> None:
+    async def main() -> None:
+        async with keeper_of(*fake()) as keeper:
+            low = len(keeper.rehearsals["low level"])
+            said = []
+            for _ in range(3):
+                await (await start(keeper)).close()
+                said.append(keeper.keep().words.last())
+            keeper.expect("more", [["a"], ["b"]])
+            await (await start(keeper)).close()
+            said.append(keeper.keep().words.last())
+            assert said == ["", f"rehearsed {low}\n", f"rehearsed {low}\n", f"rehearsed {low}\nrehearsed 2\n"]
+
+    asyncio.run(main())
+
+
+def test_a_nursery_that_fails_at_a_rehearsal_is_replaced(start: Start) -> None:
+    async def main() -> None:
+        async with keeper_of(*fake("cannot rehearse")) as keeper:
+            for _ in range(2):
+                await (await start(keeper)).close()
+
+    asyncio.run(main())
+
+
 def test_other_settings_of_ns3_get_another_nursery(start: Start, monkeypatch: pytest.MonkeyPatch) -> None:
     async def main() -> None:
         async with keeper_of(*fake()) as keeper:

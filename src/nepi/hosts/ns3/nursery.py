@@ -17,12 +17,15 @@ import subprocess
 import sys
 import tempfile
 import threading
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 from nepi.errors import ConnectError
 from nepi.execution.process_identity import ProcessIdentity, boot_id
 from nepi.hosts.ns3.epitaph import reason_of_death
+from nepi.hosts.ns3.protocol import Operation
+from nepi.hosts.ns3.rehearsals import low_level
 from nepi.hosts.ns3.simulator import why_not
 
 INSIDE = Path(__file__).parent / "inside" / "__main__.py"
@@ -82,6 +85,7 @@ class Nursery:
 
     def __init__(self, argv: list[str]) -> None:
         self.has_forked = False
+        self._rehearsed: set[str] = set()
         self.settings = settings()
         self.words = Words()
         self._requests, far = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
@@ -102,16 +106,23 @@ class Nursery:
             self.words.close()
             raise
 
-    def ask(self, folder: str, fds: list[int]) -> None:
+    def ask(self, folder: str, fds: list[int], rehearsals: Mapping[str, list[Operation]]) -> None:
         """Ask for a process, which takes the descriptors.
+
+        Args:
+            folder: an empty one, for it to work in.
+            fds: what it is told, what it says, its outputs, where is told what becomes of it.
+            rehearsals: what is to be compiled ahead for those that follow; only what is new to the nursery is told.
 
         Raises:
             NurseryGoneError: it has ended.
             OSError: this cannot be sent.
         """
         self.has_forked = True
+        new = [operations for name, operations in rehearsals.items() if name not in self._rehearsed]
+        self._rehearsed.update(rehearsals)
         try:
-            socket.send_fds(self._requests, [json.dumps({"folder": folder}).encode()], fds)
+            socket.send_fds(self._requests, [json.dumps({"folder": folder, "rehearse": new}).encode()], fds)
         except (BrokenPipeError, ConnectionError) as error:
             raise NurseryGoneError from error
 
@@ -172,6 +183,18 @@ class Keeper:
         self._lock = threading.Lock()
         self._kept: Nursery | None = None
         self._leaving: list[Nursery] = []
+        self._rehearsals = {"low level": low_level()}
+
+    @property
+    def rehearsals(self) -> Mapping[str, list[Operation]]:
+        """What is worth being compiled for all simulations."""
+        with self._lock:
+            return dict(self._rehearsals)
+
+    def expect(self, name: str, operations: list[Operation]) -> None:
+        """Let operations be compiled ahead for the simulations that follow; with the same name once."""
+        with self._lock:
+            self._rehearsals.setdefault(name, operations)
 
     def keep(self) -> Nursery:
         """Return the nursery; another one, if it has ended or was started with other settings of ns-3.
@@ -261,8 +284,12 @@ class Forked:
             self._opened = opened.pop_all()
         self._theirs = (told, says, self.words.file, telling)
 
-    async def born(self, nursery: Nursery) -> None:
+    async def born(self, nursery: Nursery, rehearsals: Mapping[str, list[Operation]]) -> None:
         """Wait until it is there, with ns-3 in it.
+
+        Args:
+            nursery: who forks it.
+            rehearsals: what is to be compiled ahead for those that follow.
 
         Raises:
             NurseryGoneError: the nursery has ended, or cannot fork; the argument says why if it is known.
@@ -271,7 +298,7 @@ class Forked:
         """
         asyncio.get_running_loop().add_reader(self._told.fileno(), self._hear)
         try:
-            nursery.ask(self.words.folder, [one.fileno() for one in self._theirs])
+            nursery.ask(self.words.folder, [one.fileno() for one in self._theirs], rehearsals)
         finally:
             for one in self._theirs:
                 if one is not self.words.file:

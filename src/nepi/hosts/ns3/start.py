@@ -19,9 +19,10 @@ from nepi.execution.ledger import Ledger, Thing
 from nepi.hosts.ns3 import protocol
 from nepi.hosts.ns3.epitaph import reason_of_death
 from nepi.hosts.ns3.nursery import END_DEADLINE_S, INSIDE, Forked, Keeper, Nursery, NurseryGoneError, tail
+from nepi.hosts.ns3.protocol import Operation
 from nepi.hosts.ns3.simulator import LONGEST_LINE, Event, Simulator
 
-__all__ = ["INSIDE", "LocalSimulator", "cool_down", "end_nursery", "held", "missing_wheel", "warm_up"]
+__all__ = ["INSIDE", "LocalSimulator", "cool_down", "end_nursery", "expect", "held", "missing_wheel", "warm_up"]
 
 IMPORT_DEADLINE_S = 400.0
 START_DEADLINE_S = 60.0
@@ -49,6 +50,11 @@ def warm_up() -> Callable[[], None]:
 def cool_down() -> None:
     """End the nursery, if it was started ahead and no simulation came of it."""
     _keeper.cool_down()
+
+
+def expect(name: str, operations: list[Operation]) -> None:
+    """Let operations be compiled ahead for the simulations that follow; with the same name once."""
+    _keeper.expect(name, operations)
 
 
 def end_nursery() -> None:
@@ -82,7 +88,7 @@ async def _forked_by(keeper: Keeper, nursery: Nursery) -> Forked:
     process = Forked()
     try:
         async with asyncio.timeout(IMPORT_DEADLINE_S):
-            await process.born(nursery)
+            await process.born(nursery, keeper.rehearsals)
     except BaseException as error:
         process.close()
         why = str(error) or await nursery.death() if isinstance(error, NurseryGoneError) else ""

@@ -18,7 +18,7 @@ from nepi.hosts.ns3 import protocol
 from nepi.hosts.ns3.programs.programs import Programs, rehearsal
 from nepi.hosts.ns3.protocol import Operation, check, ref
 from nepi.hosts.ns3.simulator import Event
-from nepi.hosts.ns3.start import LocalSimulator
+from nepi.hosts.ns3.start import LocalSimulator, expect
 from nepi.model.states import ENDED, ResourceAction, ResourceState
 from nepi.resources.ns3.blueprint import PHASES
 from nepi.resources.ns3.caching import keep_catalogue
@@ -239,6 +239,7 @@ class SimulationRun:
         """Let the simulation know what the high level needs; once."""
         if self._high_level is None:
             operations = [protocol.load(header) for header in HIGH_LEVEL]
+            expect("high level", [*operations, *(one for one in rehearsal(1, 2) if one != protocol.rehearse())])
             if self.is_real_time and not self.has_begun:
                 operations += rehearsal(self.new_ref(), self.new_ref())
             self._high_level = asyncio.get_running_loop().create_task(self.ask(*operations))

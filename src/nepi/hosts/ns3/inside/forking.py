@@ -1,9 +1,12 @@
 """The nursery: a process in which ns-3 has been imported, and which forks one for each simulation.
 
 It has one thread, holds no simulation, and knows nothing of ns-3. Requests come over a socket of type SOCK_SEQPACKET, a message each:
-`{"folder": path}`, with four descriptors: what the simulation is told, what it says, its standard outputs, and a socket on which
-the nursery tells what becomes of it. There the first message is `{"pid": n, "start_ticks": n}`, with a pidfd; or `{"error": text}`,
-when it cannot be forked; or `{"failed": greeting}`, when ns-3 could not be imported. The last is `{"status": n}`, as `subprocess` has it.
+`{"folder": path, "rehearse": [operations, ...]}`, with four descriptors: what the simulation is told, what it says, its standard
+outputs, and a socket on which the nursery tells what becomes of it. There the first message is `{"pid": n, "start_ticks": n}`, with a
+pidfd; or `{"error": text}`, when it cannot be forked; or `{"failed": greeting}`, when ns-3 could not be imported. The last is
+`{"status": n}`, as `subprocess` has it.
+
+What is to be rehearsed is done before the next process is forked, unless that is the first one: it is compiled then for all that follow.
 
 It ends when the socket of requests does and nothing that it has forked is left, and when nobody has wanted anything for `IDLE_S`.
 """
@@ -36,21 +39,29 @@ class Nursery:
     Args:
         requests: where they come from.
         simulate: what a forked process does, with what it is told and what it says; when it returns, the process ends.
+        rehearse: does operations, and leaves nothing of them but what has been compiled for them.
         failure: why ns-3 could not be imported, to be told to everybody.
     """
 
-    def __init__(self, requests: socket.socket, simulate: Callable[[int, int], None], failure: Message | None = None) -> None:
+    def __init__(
+        self,
+        requests: socket.socket,
+        simulate: Callable[[int, int], None],
+        rehearse: Callable[[list[Any]], None],
+        failure: Message | None = None,
+    ) -> None:
         self._requests = requests
         self._simulate = simulate
+        self._rehearse = rehearse
+        self._unrehearsed: list[list[Any]] = []
+        self._has_forked = False
         self._failure = failure
         self._alive: dict[int, tuple[int, socket.socket]] = {}
         """By pidfd: the pid, and the socket on which to tell of it."""
 
     def serve(self, idle_s: float = IDLE_S) -> None:
         """Fork for whoever asks, until nobody can any more."""
-        ctypes.CDLL(None).fflush(None)  # what C has not written yet would be written by each that is forked
-        gc.collect()
-        gc.freeze()  # the collector would touch, and so copy, every page in every process
+        _settle()
         wanted = True
         while wanted or self._alive:
             poll = select.poll()
@@ -81,12 +92,23 @@ class Nursery:
         if self._failure is not None:
             _tell(telling, {"failed": self._failure})
         elif not _is_gone(telling):
-            self._fork(json.loads(data)["folder"], streams, telling)
+            message = json.loads(data)
+            self._prepare(message["rehearse"])
+            self._fork(message["folder"], streams, telling)
         if not any(telling is one for _, one in self._alive.values()):
             telling.close()
         for stream in streams:
             os.close(stream)
         return True
+
+    def _prepare(self, rehearsals: list[list[Any]]) -> None:
+        self._unrehearsed += rehearsals
+        if self._has_forked and self._unrehearsed:
+            for operations in self._unrehearsed:
+                self._rehearse(operations)
+            self._unrehearsed = []
+            _settle()
+        self._has_forked = True
 
     def _fork(self, folder: str, streams: list[int], telling: socket.socket) -> None:
         sys.stdout.flush()
@@ -134,6 +156,13 @@ class Nursery:
         _, status = os.waitpid(pid, 0)
         _tell(telling, {"status": os.waitstatus_to_exitcode(status)})
         telling.close()
+
+
+def _settle() -> None:
+    """Be ready to be copied."""
+    ctypes.CDLL(None).fflush(None)  # what C has not written yet would be written by each that is forked
+    gc.collect()
+    gc.freeze()  # the collector would touch, and so copy, every page in every process
 
 
 def _tell(telling: socket.socket, message: Message, *fds: int) -> None:
