@@ -66,7 +66,7 @@ class Side:
         devices = [ec.add("CsmaNetDevice", one, wire, ip=f"10.1.{subnet}.{n}", prefix="24") for n, one in enumerate(nodes, 1)]
         disc = ec.add("FqCoDelQueueDisc", devices[0])
         ec.add("RedQueueDisc", devices[1])
-        self.echo("CsmaNetDevice", *nodes, f"10.1.{subnet}.2")
+        self.echo("CsmaNetDevice", nodes[0], nodes[1], f"10.1.{subnet}.2")
         return disc
 
     def simple(self, subnet: int) -> None:
@@ -74,7 +74,7 @@ class Side:
         channel, nodes = self.ec.add("ErrorChannel"), self.nodes(0, 1)
         for number, node in enumerate(nodes, 1):
             self.ec.add("SimpleNetDevice", node, channel, ip=f"10.1.{subnet}.{number}", prefix="24")
-        self.echo("SimpleNetDevice", *nodes, f"10.1.{subnet}.2")
+        self.echo("SimpleNetDevice", nodes[0], nodes[1], f"10.1.{subnet}.2")
 
     # Radios.
 
@@ -95,7 +95,7 @@ class Side:
             devices.append(ec.add("WifiNetDevice", node, layer, ip=f"10.2.{subnet}.{number}", prefix="24"))
             ec.add("ThresholdPreambleDetectionModel", layer, MinimumRssi=-90)
             ec.add("HtConfiguration", devices[-1], ShortGuardIntervalSupported=True)
-        self.echo(what, *nodes, f"10.2.{subnet}.2")
+        self.echo(what, nodes[0], nodes[1], f"10.2.{subnet}.2")
         return devices
 
     def mesh(self, what: str, stack: str, subnet: int) -> None:
@@ -116,7 +116,7 @@ class Side:
             radio = self.ec.add("ns3::lrwpan::LrWpanNetDevice", node, air, panId=pan)
             self.ec.add("SixLowPanNetDevice", node, radio, ip=f"2001:db8:{pan}::{number}", prefix="64")
             radios.append(radio)
-        self.echo(what, *nodes, f"2001:db8:{pan}::2", start="5s")
+        self.echo(what, nodes[0], nodes[1], f"2001:db8:{pan}::2", start="5s")
         return radios
 
     def underwater(self) -> None:
@@ -127,13 +127,12 @@ class Side:
             modem = self.ec.add("UanNetDevice", node, sea, ip=f"10.5.0.{number}", prefix="24")
             self.ec.add("UanMacAloha", modem)
             self.ec.add("UanPhyGen", modem, TxPower=195.0)
-        self.echo("UanNetDevice", *nodes, "10.5.0.2", interval="30s")
+        self.echo("UanNetDevice", nodes[0], nodes[1], "10.5.0.2", interval="30s")
 
     def metropolitan(self, what: str, flow: str) -> None:
         """A base station of WiMAX and two subscribers, one of which sends to the other."""
         nodes, air = self.nodes(0, 50, 100), self.ec.add("SimpleOfdmWimaxChannel")
-        base = self.ec.add("BaseStationNetDevice", nodes[0], air, ip="10.3.0.1", prefix="24")
-        assert base
+        self.ec.add("BaseStationNetDevice", nodes[0], air, ip="10.3.0.1", prefix="24")
         for number, node in enumerate(nodes[1:], 2):
             self.ec.add("SubscriberStationNetDevice", node, air, ip=f"10.3.0.{number}", prefix="24", serviceFlow=flow)
         self.echo(what, nodes[1], nodes[2], "10.3.0.3")
@@ -199,7 +198,13 @@ class Side:
         ec, wire, nodes = self.ec, self.ec.add("CsmaChannel", DataRate="100Mbps"), [self.node(), self.node()]
         ec.add("CsmaNetDevice", nodes[0], wire, ip="10.8.0.1", prefix="24")
         lease = ec.add("CsmaNetDevice", nodes[1], wire)
-        server = {"PoolAddresses": "10.8.0.0", "PoolMask": "/24", "FirstAddress": "10.8.0.10", "LastAddress": "10.8.0.20", "Gateway": "10.8.0.1"}
+        server = {
+            "PoolAddresses": "10.8.0.0",
+            "PoolMask": "/24",
+            "FirstAddress": "10.8.0.10",
+            "LastAddress": "10.8.0.20",
+            "Gateway": "10.8.0.1",
+        }
         ec.add("DhcpServer", nodes[0], **server)
         client = ec.add("DhcpClient", nodes[1], lease, StartTime="1s")
         client.enable_trace("NewLease")

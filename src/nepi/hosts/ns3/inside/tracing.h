@@ -89,11 +89,23 @@ Write(std::ostream& out, const Ptr<Packet>& packet)
     out << (packet ? packet->GetSize() : 0);
 }
 
+/** A packet of any kind is its size, an object its type. */
 template <typename T>
 void
 Write(std::ostream& out, const Ptr<T>& object)
 {
-    out << (object ? object->GetInstanceTypeId().GetName() : "-");
+    if constexpr (std::is_base_of_v<ObjectBase, T>)
+    {
+        out << (object ? object->GetInstanceTypeId().GetName() : "-");
+    }
+    else if constexpr (requires { object->GetSize(); })
+    {
+        out << (object ? object->GetSize() : 0);
+    }
+    else
+    {
+        out << "-";
+    }
 }
 
 /** The type of the callback, as the source's documentation names it, says what the values are. */

@@ -10,6 +10,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+from .signatures import function_type
 from .values import Names, Problem, cpp_value, known, member, text_of
 
 HERE = Path(__file__).parent
@@ -188,7 +189,7 @@ class World:
             for index in range(typeid.GetTraceSourceN()):
                 one = typeid.GetTraceSource(index)
                 if str(one.name) == source:
-                    return str(one.callback)
+                    return function_type(str(typeid.GetName()), source, str(one.callback))
             if not typeid.HasParent():
                 raise Problem(f"there is no trace source {source}")
             typeid = typeid.GetParent()

@@ -187,7 +187,8 @@ def _is_on_channel(one: str, other: str) -> bool:
     """Whether one of them is a channel and the other what could be on one: that is told from the other side."""
     known = catalogue()
     return any(
-        known.is_a(left, "ns3::Channel") and (known.is_a(right, _DEVICE) or known.is_a(right, _PHY)) for left, right in ((one, other), (other, one))
+        known.is_a(left, "ns3::Channel") and (known.is_a(right, _DEVICE) or known.is_a(right, _PHY))
+        for left, right in ((one, other), (other, one))
     )
 
 

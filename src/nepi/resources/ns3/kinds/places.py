@@ -129,5 +129,3 @@ class SpectrumMedium(RadioMedium):
         delays = [check("UseDelay", ref(self.guid), ref(one.guid)) for one in self.around("ns3::PropagationDelayModel")]
         kinds = ("ns3::SpectrumPropagationLossModel", "ns3::PhasedArraySpectrumPropagationLossModel")
         return [*delays[:1], *(check("UseSpectrumLoss", ref(self.guid), ref(one.guid)) for one in self.around(*kinds))]
-
-
