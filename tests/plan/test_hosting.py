@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 
 import pytest
 
@@ -11,6 +12,7 @@ from nepi.model.experiment import ExperimentDescription, ResourceDescription
 from nepi.model.states import ResourceState
 from nepi.model.typespec import Need, TypeSpec
 from nepi.plan import plan
+from nepi.plan.hosting import MACHINE
 from tests.plan.world import make_type, text
 
 TYPES: Mapping[str, TypeSpec] = {
@@ -69,3 +71,14 @@ def test_what_this_machine_lacks_does_not_matter_to_what_is_elsewhere() -> None:
     with pytest.raises(PlanError) as raised:
         plan(ExperimentDescription("x", "t", [machine, ResourceDescription(2, "t::Node", "a"), app]), TYPES, facts)
     assert len(raised.value.mistakes) == 3
+
+
+def test_what_a_machine_holds_of_a_backend_may_be_all_of_it() -> None:
+    """A simulation that runs on a machine: what this one lacks is told when something is deployed here after all."""
+    facts = {"t": {"unusable": "no ns-3"}}
+    machine_type = replace(TYPES["m::Machine"], lineage=frozenset({"m::Machine", MACHINE}))
+    types = {**TYPES, "m::Machine": machine_type, "t::Simulation": make_type("t::Simulation")}
+    machine, node = ResourceDescription(1, "m::Machine", "h"), ResourceDescription(2, "t::Node", "a")
+    plan(ExperimentDescription("x", "t", [machine, node, ResourceDescription(3, "t::Simulation", "s", {}, (1,))]), types, facts)
+    with pytest.raises(PlanError, match="no ns-3"):
+        plan(ExperimentDescription("x", "t", [machine, node, ResourceDescription(3, "t::Simulation", "s")]), types, facts)

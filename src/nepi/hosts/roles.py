@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
-from typing import Any, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar
 
 from nepi.execution.resource import ResourceManager
 from nepi.hosts.port import Host
 from nepi.hosts.remote.transport import Transport
 from nepi.model.typespec import Role
+
+if TYPE_CHECKING:
+    from nepi.hosts.remote.remote_host import RemoteHost
 
 __all__ = ["HostNode", "MachineNode"]
 
@@ -25,14 +28,16 @@ class HostNode(ResourceManager):
 
 
 class MachineNode(HostNode):
-    """A host that is a machine of its own, on which namespaces of a run can be.
+    """A host that is a machine of its own, on which namespaces of a run can be, and simulations.
 
     Attributes:
+        host: the machine as a host, on which commands can talk with us; there from READY on.
         transport: the way to it; there from READY on.
         way: what a later process needs in order to go that way again, as JSON: what `nepi.hosts.remote.reopening.way_of` says, and
             perhaps "kind", whose it is. No secrets.
     """
 
+    host: RemoteHost
     transport: Transport
     way: dict[str, Any]
 

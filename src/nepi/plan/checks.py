@@ -12,7 +12,7 @@ from nepi.model.conditions import After, AllOf, AnyOf, Condition, TraceMatched, 
 from nepi.model.experiment import ResourceDescription
 from nepi.model.typespec import Remark, TypeSpec
 from nepi.plan.graph import Graph
-from nepi.plan.hosting import is_elsewhere
+from nepi.plan.hosting import is_elsewhere, is_held_elsewhere
 
 NAME_LENGTH = 64
 """Most characters of a resource's name: it names folders and appears in /etc/hosts."""
@@ -170,7 +170,7 @@ def check_tools(graph: Graph) -> None:
 def check_backends(graph: Graph) -> None:
     """Find backends that cannot be used here at all, and more nodes than they take: one mistake for each backend."""
     for backend, facts in graph.facts.items():
-        if reason := facts.get("unusable"):
+        if (reason := facts.get("unusable")) and not is_held_elsewhere(graph, backend):
             users = [one for one in graph.new if graph.specs[one.rtype].backend == backend and not is_elsewhere(graph, one.guid)]
             need = f"and {len(users) - 1} more need" if len(users) > 1 else "needs"
             if users:

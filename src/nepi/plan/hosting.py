@@ -11,6 +11,8 @@ from nepi.plan.result import Needs
 
 ATTRIBUTE: Final = "host"
 ROLES: Final = ("node", "switch")
+MACHINE: Final = "nepi.hosts.roles.MachineNode"
+"""Class of the nodes that are machines."""
 
 
 def need_machines(graph: Graph, needs: dict[int, Needs]) -> None:
@@ -38,6 +40,16 @@ def is_elsewhere(graph: Graph, guid: int) -> bool:
     places = graph.peers_of_role(guid, *ROLES)
     around = places or [far for near in graph.peers(guid) for far in graph.peers_of_role(near, *ROLES)]
     return any(graph.resources[one].attributes.get(ATTRIBUTE) and _can_be_placed(graph, graph.resources[one].rtype) for one in around)
+
+
+def is_held_elsewhere(graph: Graph, backend: str) -> bool:
+    """Whether a machine of the experiment has something of a backend connected to it, as it has a simulation that runs there.
+
+    What else is in that follows from connections that only the backend understands: it tells at deployment what is missing where.
+    """
+    machines = [guid for guid, one in graph.resources.items() if graph.specs[one.rtype].is_a(MACHINE)]
+    near = {peer for machine in machines for peer in graph.peers(machine)}
+    return any(graph.spec(guid).backend == backend for guid in near)
 
 
 def _can_be_placed(graph: Graph, rtype: str) -> bool:

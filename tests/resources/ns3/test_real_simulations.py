@@ -16,7 +16,7 @@ import pytest
 from nepi import ExperimentController
 from nepi.execution.handle import Handle
 from nepi.execution.ledger_kinds import is_alive
-from nepi.hosts.ns3.start import LocalSimulator
+from nepi.hosts.ns3.simulator import SimulatorProcess
 from nepi.resources.ns3.simulation import Simulation
 from tests.docs.pages import blocks_of
 
@@ -36,7 +36,7 @@ def manager(ec: ExperimentController, handle: Handle) -> Simulation:
     return found
 
 
-def process_of(simulation: Simulation) -> LocalSimulator:
+def process_of(simulation: Simulation) -> SimulatorProcess:
     assert simulation.run is not None
     return simulation.run.process
 

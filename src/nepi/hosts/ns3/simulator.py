@@ -150,6 +150,23 @@ class Simulator:
                 future.set_exception(ConnectError(reason, backend="ns3"))
 
 
+class SimulatorProcess(Protocol):
+    """The process of a simulation, wherever it is.
+
+    Attributes:
+        simulator: to be asked.
+    """
+
+    simulator: Simulator
+
+    @property
+    def pid(self) -> int:
+        """Its number, where it is."""
+
+    async def close(self) -> None:
+        """End it, gently, then by force; what it has written is here then."""
+
+
 def _answer(result: Any) -> Any:
     return ResourceError(result["error"], backend="ns3") if isinstance(result, dict) else result[0]
 

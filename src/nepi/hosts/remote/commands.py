@@ -313,7 +313,11 @@ class Commands:
 
     async def bring(self, process: RemoteProcess) -> None:
         """Bring a command's outputs here as far as they are."""
-        await self._bringer.bring(process.mirrors)
+        await self.bring_files(process.mirrors)
+
+    async def bring_files(self, mirrors: Sequence[Mirror]) -> None:
+        """Bring files here as far as they are. Raises what `Bringer.bring` does."""
+        await self._bringer.bring(mirrors)
 
     def follow(self, process: RemoteProcess) -> list[int]:
         """Bring a command's outputs here as they grow; return numbers for `unfollow`."""

@@ -15,6 +15,7 @@ from nepi.hosts.remote.commands import Start
 from nepi.hosts.remote.mirror import FileMirror, MemoryMirror, Mirror
 from nepi.hosts.remote.quoting import SHELL, call, is_privileged, script, with_sudo
 from nepi.hosts.remote.remote_process import RemoteProcess, output_mirrors
+from nepi.hosts.remote.talking import Talk
 from nepi.hosts.remote.transport import Transport
 
 if TYPE_CHECKING:
@@ -162,6 +163,21 @@ class RemoteHost:
         commands.forget(process)
         return Completed(tuple(argv), exit_, bytes(out.data), bytes(err.data))
 
+    async def talk(self, argv: Sequence[str], *, cwd: PurePosixPath, env: Mapping[str, str] | None = None, owner: int = 0) -> Talk:
+        """Start a command that talks with us for as long as it runs, and ends with the connection.
+
+        Args:
+            argv: program and arguments.
+            cwd: its working directory, made when it is missing.
+            env: variables on top of the host's environment.
+            owner: guid of the resource whose command it is.
+
+        Raises:
+            ConnectError: the host cannot be reached.
+        """
+        session = self._session
+        return await Talk.begin(session, argv, cwd=cwd, env=env or {}, node=self._name, owner=owner or self._owner)
+
     async def _abandon(self, tag: str) -> None:
         """End a command that nobody waits for any more; what cannot be ended now is at the session's end."""
         process = self._session.commands.processes.get(tag)
@@ -194,6 +210,15 @@ class RemoteHost:
         return None
 
     # -- files
+
+    async def bring(self, mirrors: Sequence[Mirror]) -> None:
+        """Bring here what files of the host have by now; of one that is not there, nothing.
+
+        Raises:
+            ConnectError: the connection was lost; asked again, it goes on where it was.
+            TraceError: it cannot be written here, or what is here is not what is there.
+        """
+        await self._session.commands.bring_files(mirrors)
 
     async def read_file(self, path: Path) -> bytes:
         """Return a file of the host, whole."""

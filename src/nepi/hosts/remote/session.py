@@ -213,6 +213,11 @@ class RemoteSession:
         return dict(self._way)
 
     @property
+    def rows(self) -> RowBook:
+        """The ledger's rows of what there is on the host."""
+        return self._rows
+
+    @property
     def trouble(self) -> list[str]:
         """What went wrong and changed nothing, for the summary."""
         return [*self._rows.trouble, *self.commands.trouble]

@@ -4,24 +4,22 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import hashlib
-import io
 import json
 import shlex
-import tarfile
 from collections.abc import AsyncIterator
 from dataclasses import dataclass
-from functools import cache
 from pathlib import Path, PurePosixPath
 from typing import Any
 
 from nepi.errors import ConnectError, DeadlineError
 from nepi.execution.ledger import Ledger, Thing
+from nepi.hosts.remote.code_folder import CodeFolder
 from nepi.hosts.remote.transport import Stream, Transport
 
 HOSTS = Path(__file__).parents[1]
 PARTS = ("agent", "wire", "linkprobe")
 """Folders that import nothing of the rest of the package."""
+CODE = CodeFolder("agent", HOSTS, PARTS, (".py", ".so"))
 LEAST_PYTHON = (3, 10)
 DEADLINE_S = 60.0
 KIND = "remote-agent"
@@ -54,41 +52,11 @@ class Machine:
     @property
     def agent(self) -> PurePosixPath:
         """The folder of this version of the agent."""
-        return self.home / agent_folder()
+        return CODE.there(self.home)
 
     def mtu_of(self, address: str) -> int | None:
         """Return the MTU of the interface that has an address."""
         return next((mtu for _, own, mtu in self.interfaces if own == address), None)
-
-
-@cache
-def agent_archive() -> bytes:
-    """Return what is uploaded, as a compressed archive: the same bytes for the same content."""
-    plain = io.BytesIO()
-    with tarfile.open(fileobj=plain, mode="w:gz", compresslevel=6) as archive:
-        for part in PARTS:
-            for path in sorted((HOSTS / part).iterdir()):
-                if path.suffix in (".py", ".so"):
-                    archive.add(path, f"{part}/{path.name}", filter=_plain)
-    return plain.getvalue()
-
-
-def _plain(info: tarfile.TarInfo) -> tarfile.TarInfo:
-    info.uid = info.gid = 0
-    info.uname = info.gname = ""
-    info.mtime, info.mode = 0, 0o644
-    return info
-
-
-@cache
-def agent_folder() -> str:
-    """Return where this version of the agent lies, relative to a home."""
-    digest = hashlib.sha256()
-    for part in PARTS:
-        for path in sorted((HOSTS / part).iterdir()):
-            if path.suffix in (".py", ".so"):
-                digest.update(f"{part}/{path.name}\0".encode() + path.read_bytes())
-    return f".cache/nepi/agent-{digest.hexdigest()[:16]}"
 
 
 def with_python(script: str, *arguments: str) -> str:
@@ -104,7 +72,7 @@ async def find_out(transport: Transport) -> Machine:
         ConnectError: it cannot be reached, or has no Python that will do.
     """
     script = (HOSTS / "agent" / "facts.py").read_bytes()
-    done = await transport.run(with_python("-", agent_folder()), stdin=script, deadline_s=DEADLINE_S, once=False)
+    done = await transport.run(with_python("-", CODE.folder), stdin=script, deadline_s=DEADLINE_S, once=False)
     words = done.stderr.decode(errors="replace").strip()
     if done.exit.status == 127 or "no python3" in words:
         raise ConnectError(
@@ -129,43 +97,14 @@ async def find_out(transport: Transport) -> Machine:
     )
 
 
-UNPACK = """
-import os, sys, tarfile
-folder = os.path.join(os.path.expanduser("~"), sys.argv[1])
-part = folder + "." + str(os.getpid())
-os.makedirs(part, mode=0o755)
-with tarfile.open(fileobj=sys.stdin.buffer, mode="r|gz") as archive:
-    for member in archive:
-        target = os.path.join(part, member.name)
-        os.makedirs(os.path.dirname(target), exist_ok=True)
-        with open(target, "wb") as file:
-            file.write(archive.extractfile(member).read())
-open(os.path.join(part, "complete"), "w").close()
-try:
-    os.rename(part, folder)
-except OSError:
-    import shutil
-    shutil.rmtree(part)
-    if not os.path.exists(os.path.join(folder, "complete")):
-        raise
-"""
-
-
 async def bring(transport: Transport, machine: Machine) -> None:
     """Upload this version of the agent unless it is there.
 
     Raises:
         ConnectError: that failed.
     """
-    if machine.has_agent:
-        return
-    command = " ".join(shlex.quote(one) for one in (machine.python, "-I", "-S", "-c", UNPACK, agent_folder()))
-    done = await transport.run(command, stdin=agent_archive(), deadline_s=DEADLINE_S, once=False)
-    if done.exit.status != 0:
-        words = done.stderr.decode(errors="replace").strip().splitlines()
-        raise ConnectError(
-            f"the namespace agent cannot be brought to {transport.name}: {words[-1] if words else done.exit}", backend="netns"
-        )
+    if not machine.has_agent:
+        await CODE.bring(transport, machine.python)
 
 
 def script(machine: Machine, *path: str) -> str:

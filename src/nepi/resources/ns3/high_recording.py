@@ -60,7 +60,7 @@ class Recording(SimulatedResource, rtype="ns3::Recording"):
         path.parent.mkdir(parents=True, exist_ok=True)
         flows = [protocol.static("nepi::WriteFlows", str(path.absolute()))] if self.trace_enabled("flows") else []
         try:
-            await self.run.ask(*flows, protocol.static("nepi::EndAnimation"))
+            await self.run.ask(*flows, protocol.static("nepi::EndAnimation"), protocol.flush())
         except ConnectError as error:
             self.warning(f"what was recorded is lost: {error}")
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any, ClassVar
 
@@ -130,6 +131,11 @@ class Ns3Object(ResourceManager):
             return super().get(name)
         (text,) = await (await self.simulation()).ask(protocol.get(self.guid, name))
         return attribute.value_of(text)
+
+    async def bring_trace(self, name: str) -> None:
+        """Let the file of a trace hold what has happened so far, because somebody asks for it while the simulation runs."""
+        with contextlib.suppress(ConnectError):  # it has just ended: what is there is all there is
+            await (await self.simulation()).ask(protocol.flush())
 
     @property
     def is_live(self) -> bool:

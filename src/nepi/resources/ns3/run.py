@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, Final, Self
 from nepi.errors import ResourceError
 from nepi.model.states import ResourceAction
 from nepi.resources.ns3.pacing import Pace
+from nepi.resources.ns3.place import holds_simulations_alone
 from nepi.resources.ns3.settings import REAL_TIME_SIMULATOR, Settings
 from nepi.resources.ns3.simulation_run import SimulationRun, waits_for
 
@@ -123,7 +124,7 @@ class Ns3Run:
             return Pace.REAL
         ec = self._ec()
         assert ec is not None
-        kinds = {one.rtype() for one in ec.registry.managers.values()} - {"Collector"}
+        kinds = {one.rtype() for one in ec.registry.managers.values() if not holds_simulations_alone(one)} - {"Collector"}
         is_pure = all(kind.startswith(_SIMULATED) for kind in kinds)
         if is_pure and len(self._simulations()) < 2:
             return Pace.FOLLOWED

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any, ClassVar
 
@@ -10,11 +11,15 @@ from nepi.errors import ConnectError, NepiError, ResourceError
 from nepi.execution.attribute import Attribute, Flags
 from nepi.execution.resource import ResourceManager
 from nepi.execution.trace import Trace
+from nepi.hosts.ns3 import protocol
 from nepi.hosts.ns3.start import warm_up
+from nepi.hosts.roles import MachineNode
 from nepi.model.states import ResourceAction, ResourceState
+from nepi.model.typespec import Check
 from nepi.resources.ns3.attributes import time_s
 from nepi.resources.ns3.entering import Entering
 from nepi.resources.ns3.pacing import Pace
+from nepi.resources.ns3.place import check_place
 from nepi.resources.ns3.run import Ns3Run
 from nepi.resources.ns3.settings import DEFAULT_SIMULATOR, REAL_TIME_SIMULATOR, Settings
 from nepi.resources.ns3.simulation_run import SimulationRun, waits_for
@@ -26,7 +31,10 @@ _DESIGN = Flags.Design
 
 
 class Simulation(ResourceManager, rtype="ns3::Simulation", aliases=("linux::ns3::Simulation",)):
-    """A simulation in ns-3, in a process of its own. Nodes are connected to it; it ends at its StopTime."""
+    """A simulation in ns-3, in a process of its own. Nodes are connected to it; it ends at its StopTime.
+
+    Connected to a `linux::Node` it runs on that machine.
+    """
 
     simulatorImplementationType = Attribute.choice(
         (DEFAULT_SIMULATOR, REAL_TIME_SIMULATOR),
@@ -49,10 +57,16 @@ class Simulation(ResourceManager, rtype="ns3::Simulation", aliases=("linux::ns3:
     runNumber = Attribute.integer(1, help="Which of the independent runs of this seed.", range=(0, 2**63 - 1), flags=_DESIGN)
     populateRoutingTables = Attribute.boolean(False, help="Let ns-3 compute all IPv4 routes when it starts.", flags=_DESIGN)
     hardLimit = Attribute.duration("100ms", help="In real time: how much it may lag before it fails.", flags=_DESIGN)
+    python = Attribute.string("python3", help="On another machine: the Python there that has ns-3, by name or path.", flags=_DESIGN)
+    install = Attribute.boolean(
+        False, help="On another machine: install ns-3 (650 MB) for this user where there is none, and keep it.", flags=_DESIGN
+    )
     stdout = Trace("stdout", "What ns-3 wrote to standard output.", enabled=True)
     stderr = Trace("stderr", "What ns-3 wrote to standard error, logs included.", enabled=True)
     deadlines: ClassVar = {ResourceAction.DEPLOY: 600.0, ResourceAction.STOP: 120.0, ResourceAction.RELEASE: 60.0}
 
+    wants: ClassVar = {MachineNode: ResourceState.READY}
+    check: ClassVar[Check | None] = staticmethod(check_place)
     warm_up = staticmethod(warm_up)
     run: SimulationRun | None = None
     """There once it is READY."""
@@ -103,6 +117,12 @@ class Simulation(ResourceManager, rtype="ns3::Simulation", aliases=("linux::ns3:
             routing_tables=self.get("populateRoutingTables"),
             as_linux=as_linux,
         )
+
+    async def bring_trace(self, name: str) -> None:
+        """Let the file of a trace hold what has happened so far, because somebody asks for it while the simulation runs."""
+        if self.run is not None:
+            with contextlib.suppress(ConnectError):  # it has just ended: what is there is all there is
+                await self.run.ask(protocol.flush())
 
     @property
     def is_real_time(self) -> bool:

@@ -17,12 +17,13 @@ from nepi.hosts.batching import Batcher
 from nepi.hosts.ns3 import protocol
 from nepi.hosts.ns3.programs.programs import Programs, rehearsal
 from nepi.hosts.ns3.protocol import Operation, check, ref
-from nepi.hosts.ns3.simulator import Event
-from nepi.hosts.ns3.start import LocalSimulator, expect
+from nepi.hosts.ns3.simulator import Event, SimulatorProcess
+from nepi.hosts.ns3.start import expect
 from nepi.model.states import ENDED, ResourceAction, ResourceState
 from nepi.resources.ns3.blueprint import PHASES
 from nepi.resources.ns3.caching import keep_catalogue
 from nepi.resources.ns3.pacing import Followed, Pace
+from nepi.resources.ns3.place import open_simulator
 from nepi.resources.ns3.provenance import note_simulation
 from nepi.resources.ns3.settings import Settings
 from nepi.units import format_duration
@@ -56,7 +57,7 @@ class SimulationRun:
     """
 
     def __init__(
-        self, ec: ExperimentController, process: LocalSimulator, settings: Settings, pace: Pace, resource: Simulation | None
+        self, ec: ExperimentController, process: SimulatorProcess, settings: Settings, pace: Pace, resource: Simulation | None
     ) -> None:
         self.resource = resource
         self.name = resource.name if resource is not None else "the simulation"
@@ -104,8 +105,7 @@ class SimulationRun:
         stdout, stderr = [Path(ec.run_dir) / LOG] * 2 if resource is None else [resource.trace_path(name) for name in ("stdout", "stderr")]
         for path in (stdout, stderr):
             path.parent.mkdir(parents=True, exist_ok=True)
-        owner = resource.guid if resource is not None else 0
-        process = await LocalSimulator.start(ec.ledger, owner=owner, stdout=stdout, stderr=stderr)
+        process = await open_simulator(ec, resource, stdout=stdout, stderr=stderr)
         try:
             run = cls(ec, process, settings, pace, resource)
             await run.ask(*settings.operations())
