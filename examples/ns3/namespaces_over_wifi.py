@@ -1,4 +1,4 @@
-"""Two namespaces, real programs in them, that talk through a simulated Wi-Fi network.
+"""Two namespaces, real programs in them, that are stations of a simulated Wi-Fi network.
 
 `nepi run examples/ns3/namespaces_over_wifi.py`
 """
@@ -7,12 +7,9 @@ from nepi import ExperimentController
 
 with ExperimentController("over-wifi", backend="netns") as ec:
     laptop, server = ec.add("Node", name="laptop"), ec.add("Node", name="server")
-    station, access = ec.add("ns3::Node", name="station", x=0.0), ec.add("ns3::Node", name="access", x=20.0)
     air = ec.add("ns3::WifiNetwork", adhoc=True, standard="g", dataMode="ErpOfdmRate24Mbps")
-    for node in (station, access):
-        ec.add("ns3::Station", node, air)
-    ec.add("hybrid::Link", laptop, station)
-    ec.add("hybrid::Link", access, server)
+    ec.add("Station", laptop, air)
+    ec.add("Station", server, air, x=20.0)
     ping = ec.add("Ping", laptop, target=server, count=20, interval="100ms")
     listening = ec.add("Iperf3Server", server)
     client = ec.add("Iperf3Client", laptop, target=server, duration="5s")

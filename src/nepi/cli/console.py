@@ -97,6 +97,7 @@ _STYLES: Final = {
     "dead": "red",
     "failed": "red",
     "aborted": "red",
+    "invalid": "red",
     "left behind": "red",
     "controller failed": "red",
     "damaged": "red",

@@ -45,7 +45,7 @@ class Outcome:
 
     @property
     def fine(self) -> bool:
-        """Whether it did what was described and gave everything back."""
+        """Whether it did what was described, has measured what it seems to have, and gave everything back."""
         return bool(self.summary["outcome"] == "finished")
 
     @property

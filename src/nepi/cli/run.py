@@ -60,7 +60,7 @@ def run(
     """Run an experiment and say what came of it.
 
     Ctrl-C once ends it and gives everything back in order; twice abandons it, and `nepi gc` gives it back later.
-    Exit status: 0 fine, 1 failed, aborted or left something behind, 2 wrong description or usage,
+    Exit status: 0 fine, 1 failed, aborted, invalid or left something behind, 2 wrong description or usage,
     3 fine but with --verify a link does not do what was asked of it, 130 after Ctrl-C.
     """
     from nepi.cli.program import program

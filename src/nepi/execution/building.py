@@ -6,8 +6,10 @@ from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING, Any, Final
 
 from nepi.errors import DescriptionError
+from nepi.execution.factory import ResourceFactory
 from nepi.execution.net import Net
 from nepi.execution.part import Part
+from nepi.model.type_choice import chosen_type
 
 if TYPE_CHECKING:
     from nepi.execution.handle import Handle
@@ -35,7 +37,8 @@ class Building(Part):
 
         Args:
             topology: what to build.
-            backend: where its types belong; by default the experiment's.
+            backend: where its types belong; by default the experiment's. A node with an attribute `backend` belongs to that, and links
+                between two backends join them.
             networks: where its addresses are taken from; by default what the topology says, or else the experiment's networks.
             routing: who gets static routes: "static", "hosts" or "none"; by default what the topology says.
             hosts: machines of the experiment (`linux::Node`) on which its nodes are to be, or machines to weights, such as their cores:
@@ -56,7 +59,7 @@ class Building(Part):
             asked = asked.placed_on(_machines(hosts))
         handles: dict[str, Handle] = {}
         try:
-            self._add_all(asked, f"{backend}::" if backend else "", prefix, handles)
+            self._add_all(asked, backend, prefix, handles)
         except BaseException:
             for handle in reversed(handles.values()):
                 self._controller.remove_resource(handle)
@@ -78,12 +81,16 @@ class Building(Part):
         silent = _without_routes(topology)
         for node in topology.nodes:
             given = _node_attributes(node, silent)
+            own = given.pop("backend", backend)
             if node.kind == "switch":
                 given = {**networks, **given}
-            handles[node.name] = add(f"{backend}{TYPES[node.kind]}", name=prefix + node.name, attributes=given)
+            rtype = f"{own}::{TYPES[node.kind]}" if own else TYPES[node.kind]
+            handles[node.name] = add(rtype, name=prefix + node.name, attributes=given)
         for link in topology.links:
             ends = [handles[name] for name in link.ends]
-            handles[link.name] = add(f"{backend}Link", *ends, name=prefix + link.name, attributes={**networks, **link.attributes})
+            peers = [self._controller.resource(end).rtype() for end in ends]
+            rtype = chosen_type(ResourceFactory.find, "Link", backend or self._controller.backend, peers).rtype()
+            handles[link.name] = add(rtype, *ends, name=prefix + link.name, attributes={**networks, **link.attributes})
 
 
 def _machines(hosts: Iterable[Handle | str] | Mapping[Handle | str, float]) -> list[str] | dict[str, float]:

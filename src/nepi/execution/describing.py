@@ -22,6 +22,7 @@ from nepi.model.conditions import Condition, action_named, as_condition, members
 from nepi.model.experiment import ExperimentDescription
 from nepi.model.states import ResourceAction, ResourceState, ResourceState2str
 from nepi.model.traces import Trace, TraceAttr
+from nepi.model.type_choice import chosen_type
 
 
 class Describing(Part):
@@ -84,11 +85,7 @@ class Describing(Part):
 
     def _class_between(self, rtype: str, peers: Iterable[Guid]) -> type[ResourceManager]:
         """Return the class of a type; of one without a backend perhaps another one, which joins its backend with that of a peer."""
-        found = ResourceFactory.find(rtype, self.backend)
-        if not found.across or "::" in rtype:
-            return found
-        backends = (self.resource(peer).rtype().partition("::")[0] for peer in peers)
-        return next((ResourceFactory.find(found.across[one]) for one in backends if one in found.across), found)
+        return chosen_type(ResourceFactory.find, rtype, self.backend, (self.resource(peer).rtype() for peer in peers))
 
     def add(
         self, rtype: str, *connect_to: Guid, name: str | None = None, attributes: Mapping[str, Any] | None = None, **values: Any

@@ -40,6 +40,7 @@ from nepi.execution.saving import Saving
 from nepi.execution.scheduler import Task
 from nepi.execution.sessions import Session
 from nepi.execution.speaking import Speaking
+from nepi.execution.summary import invalid_because
 from nepi.execution.tasks import Tasks, due_in_s, own_method
 from nepi.execution.verifying import Verifying
 from nepi.execution.waiting import Waiting
@@ -213,6 +214,12 @@ class ExperimentController(
     def left_behind(self) -> dict[int, str]:
         """What could not be given back, and why; `nepi gc` tries again."""
         return dict(self._run.dispatcher.left_behind) if self._run is not None else {}
+
+    @property
+    def invalid(self) -> list[str]:
+        """Why what the run has measured must not be believed, one sentence each; a simulation that could not keep up, for one."""
+        found = (invalid_because(manager) for manager in self.registry.managers.values() if self.has_run)
+        return list(dict.fromkeys(reason for reason in found if reason))
 
     @property
     def trouble(self) -> list[str]:

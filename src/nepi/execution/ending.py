@@ -114,6 +114,8 @@ class Ending(Part):
 
     def _tell_how_it_ended(self, result: WaitResult) -> None:
         ec = self._controller
+        for sentence in ec.invalid:
+            ec.logger.warning(f"this run is invalid: {sentence}")
         # The wait is over also when the last resource ended by a failure that aborts the run.
         reason = result.reason if not result else ec.abort_reason or "the failure manager aborted the run" if ec.abort else ""
         if reason:

@@ -22,7 +22,7 @@ from nepi.execution.tracefile import read_trace
 from nepi.model.conditions import Condition, Reached, action_named, state_named
 from nepi.model.policies import Policy
 from nepi.model.states import ResourceAction, ResourceState, ResourceState2str
-from nepi.model.typespec import Check, Role
+from nepi.model.typespec import Check, Inserted, Role
 from nepi.units import duration_s
 from nepi.util.redaction import without_secrets
 from nepi.util.timefuncs import tdiffsec, tnow, wall_clock_s
@@ -143,6 +143,8 @@ class ResourceManager(Template):
     """The Debian packages that have them, by program; also of programs that only some attribute values need, which `check` looks at."""
     check: ClassVar[Check | None] = None
     """Finds at plan time the mistakes that only this type can know of; a pure function, declared with staticmethod."""
+    inserted: ClassVar[Inserted | None] = None
+    """Says for the plan's reader what else is made for it; a pure function, declared with staticmethod."""
     deadlines: ClassVar[Mapping[ResourceAction, str | float | None]] = {ResourceAction.STOP: 120.0, ResourceAction.RELEASE: 60.0}
     """How long each action may take; no entry means no limit."""
     replaceable: ClassVar[bool] = False

@@ -9,10 +9,12 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
 from nepi.errors import BadValueError, DescriptionError
+from nepi.execution.factory import ResourceFactory
 from nepi.execution.handle import Handle
 from nepi.model.attributes import FromEnvironment, Reference
 from nepi.model.experiment import ExperimentDescription, ResourceDescription
 from nepi.model.policies import Policy
+from nepi.model.type_choice import chosen_type
 
 if TYPE_CHECKING:
     from nepi.execution.ec import ExperimentController
@@ -28,9 +30,10 @@ def restore(ec: ExperimentController, description: ExperimentDescription) -> Ref
     """
     refused: Refused = []
     added: list[ResourceDescription] = []
+    types = {one.guid: one.rtype for one in description.resources}
     for one in description.resources:
         with _noting(refused, one.guid):
-            _add(ec, one)
+            _add(ec, one, types)
             added.append(one)
     for guid, peer in in_order(ec, added):
         with _noting(refused, guid):
@@ -71,9 +74,11 @@ def _noting(refused: Refused, guid: int) -> Iterator[None]:
         refused.append((guid, str(error)))
 
 
-def _add(ec: ExperimentController, one: ResourceDescription) -> None:
+def _add(ec: ExperimentController, one: ResourceDescription, types: Mapping[int, str]) -> None:
+    peers = [rtype if "::" in rtype else f"{ec.backend}::{rtype}" for peer in one.connections if (rtype := types.get(peer))]
+    rclass = chosen_type(ResourceFactory.find, one.rtype, ec.backend, peers)
     own_name = f"{one.rtype.rpartition('::')[2].lower()}-{one.guid}"
-    ec._create(one.rtype, one.guid, None if one.name == own_name else one.name, (), _values(ec, one.attributes))
+    ec._create(rclass.rtype(), one.guid, None if one.name == own_name else one.name, (), _values(ec, one.attributes))
 
 
 def _restore_rest(ec: ExperimentController, one: ResourceDescription, refused: Refused) -> None:

@@ -105,12 +105,13 @@ class Saving(Part):
 
     @classmethod
     def _from_yaml(cls, file: Path, text: str, backend: str, settings: dict[str, Any]) -> Self:
+        from nepi.formats.listing import Present
         from nepi.formats.reading import describe_document
         from nepi.formats.written import read_source
 
         source = read_source(file, text)
         ec = cls._of_document(source, backend, settings)
-        present = {ec.resource(guid).name: guid for guid in ec._controller.resources}
+        present = {one.name: Present(one.guid, one.rtype()) for one in ec.registry.managers.values()}
         described = describe_document(source, find_type, ec.backend, present)
         for guid, sentence in restore(ec._controller, described) if not source.broken else ():
             source.refused(guid, sentence)

@@ -39,6 +39,8 @@ def spec_of(rclass: type[ResourceManager]) -> TypeSpec:
         check=rclass.check,
         replaceable=rclass.replaceable,
         family=rclass.family,
+        inserted=rclass.inserted,
+        across=rclass.across,
     )
 
 

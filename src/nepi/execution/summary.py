@@ -46,6 +46,8 @@ def summarize(ec: ExperimentController) -> dict[str, Any]:
         outcome = "left behind"
     elif ec.abort:
         outcome = "aborted"
+    elif ec.invalid:
+        outcome = "invalid"
     else:
         outcome = "finished"
     return {
@@ -54,6 +56,7 @@ def summarize(ec: ExperimentController) -> dict[str, Any]:
         "run_id": ec.run_id,
         "outcome": outcome,
         "abort_reason": ec.abort_reason,
+        "invalid": list(ec.invalid),
         "resources": len(managers),
         "failed": {rm.name: rm.failure for rm in failed},
         "left_behind": {_name(ec, guid): reason for guid, reason in left.items()},
@@ -80,9 +83,16 @@ def measured_rows(manager: ResourceManager) -> list[dict[str, str]]:
 
 
 def marks(manager: ResourceManager) -> list[str]:
-    """Return what a reader of the results must know of a resource: it says so by `warnings_of_run()`."""
+    """Return what a reader of the results must know of a resource: it says so by `warnings_of_run()` and `invalid_because()`."""
     warnings = getattr(manager, "warnings_of_run", None)
-    return list(warnings()) if callable(warnings) else []
+    invalid = invalid_because(manager)
+    return [*(warnings() if callable(warnings) else []), *([invalid] if invalid else [])]
+
+
+def invalid_because(manager: ResourceManager) -> str:
+    """Return why what was measured through a resource must not be believed: it says so by `invalid_because()`; "" when nothing is known."""
+    reason = getattr(manager, "invalid_because", None)
+    return str(reason()) if callable(reason) else ""
 
 
 def _name(ec: ExperimentController, guid: int) -> str:

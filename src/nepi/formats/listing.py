@@ -3,16 +3,26 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
 
 from nepi.errors import UnknownTypeError, did_you_mean
 from nepi.formats.document import SECTIONS, ApplicationEntry, Entry, LinkEntry
 from nepi.formats.structure import find
 from nepi.formats.tree import Entries, Items, Scalar
 from nepi.formats.written import Source, Written
+from nepi.model.type_choice import chosen_type
 from nepi.model.typespec import TypeSpec
 
 FindType = Callable[[str, str], TypeSpec]
 """Returns the type of a name within a backend, or raises UnknownTypeError."""
+
+
+@dataclass(frozen=True, slots=True)
+class Present:
+    """A resource that was there before the file's, such as one of its topology."""
+
+    guid: int
+    rtype: str
 
 
 class Listing:
@@ -22,21 +32,24 @@ class Listing:
         source: the file; its `written` is filled.
         find_type: finds types.
         backend: where types named without one belong.
-        present: guids of resources that are there already, by name.
+        present: resources that are there already, by name.
 
     Attributes:
         guids: of all resources, by name.
         resources: those of the file, in the order of registration.
     """
 
-    def __init__(self, source: Source, find_type: FindType, backend: str, present: Mapping[str, int]) -> None:
+    def __init__(self, source: Source, find_type: FindType, backend: str, present: Mapping[str, Present]) -> None:
         self._source = source
         self._mistakes = source.mistakes
         self._find_type = find_type
         self._backend = backend
-        self._first_guid = max(present.values(), default=0) + 1
-        self.guids = {**dict.fromkeys(source.left_out, 0), **present}  # what is left out is not said to be missing, too
-        self.resources = self._numbered(list(self._entries()))
+        self._first_guid = max((one.guid for one in present.values()), default=0) + 1
+        there = {name: one.guid for name, one in present.items()}
+        self.guids = {**dict.fromkeys(source.left_out, 0), **there}  # what is left out is not said to be missing, too
+        written = list(self._entries())
+        self._choose_types(written, {name: one.rtype for name, one in present.items()})
+        self.resources = self._numbered(written)
         source.written.update({one.guid: one for one in self.resources})
 
     def _entries(self) -> Iterator[Written]:
@@ -55,16 +68,24 @@ class Listing:
                 node = by_text.get(str(key)) or find(root, path)
                 place = within.place_of(str(key)) if isinstance(within, Entries) else node.place
                 name = (entry.name or "") if isinstance(entry, LinkEntry) else str(key)
-                one = Written(path, entry, node, place, name)
-                one.spec = self._type_of(one)
-                yield one
+                yield Written(path, entry, node, place, name)
 
     def _broken(self, one: Written) -> None:
         one.faulty = self._source.broken = True
 
-    def _type_of(self, one: Written) -> TypeSpec | None:
+    def _choose_types(self, written: list[Written], types: dict[str, str]) -> None:
+        """Give every resource its type; that of one which says what it is connected to may follow from the types of those."""
+        for with_peers in (False, True):
+            for one in written:
+                peers = [name for _, name in _connected(one.entry)]
+                if bool(peers) == with_peers:
+                    one.spec = self._type_of(one, [types[peer] for peer in peers if peer in types])
+                    if one.spec is not None and one.name:
+                        types.setdefault(one.name, one.spec.rtype)
+
+    def _type_of(self, one: Written, peers: list[str]) -> TypeSpec | None:
         try:
-            return self._find_type(one.rtype, self._backend)
+            return chosen_type(self._find_type, one.rtype, self._backend, peers)
         except UnknownTypeError as error:
             self._broken(one)
             if not self._backend and "::" not in one.rtype:

@@ -10,7 +10,7 @@ from nepi.errors import BadValueError, UnknownResourceError, did_you_mean
 from nepi.formats.condition_parser import parse_condition
 from nepi.formats.condition_words import ConditionTextError
 from nepi.formats.document import ACTIONS, Change, LinkEntry, structural_keys
-from nepi.formats.listing import FindType, Listing, own_name
+from nepi.formats.listing import FindType, Listing, Present, own_name
 from nepi.formats.places import Place
 from nepi.formats.policies import POLICIES, read_policy
 from nepi.formats.structure import find
@@ -27,14 +27,14 @@ BACK: Final = "Back"
 """What the name of an attribute of a link's way back ends in."""
 
 
-def describe_document(source: Source, find_type: FindType, backend: str, present: Mapping[str, int]) -> ExperimentDescription:
+def describe_document(source: Source, find_type: FindType, backend: str, present: Mapping[str, Present]) -> ExperimentDescription:
     """Return what a file describes. Mistakes are noted in `source.mistakes`; what is wrong is left out.
 
     Args:
         source: the file; its `written` is filled.
         find_type: finds types.
         backend: where types named without one belong.
-        present: guids of resources that are there already, by name (those of its topology).
+        present: resources that are there already, by name (those of its topology).
     """
     return _Reader(source, find_type, backend, present).description()
 
@@ -68,7 +68,7 @@ def _checked(source: Source, key: str, read: Callable[[Node], Any]) -> Any:
 
 
 class _Reader:
-    def __init__(self, source: Source, find_type: FindType, backend: str, present: Mapping[str, int]) -> None:
+    def __init__(self, source: Source, find_type: FindType, backend: str, present: Mapping[str, Present]) -> None:
         self._source = source
         self._document = source.document
         self._mistakes = source.mistakes

@@ -6,6 +6,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Final
 
+from nepi.errors import UnknownTypeError
 from nepi.formats.condition_writer import condition_text
 from nepi.formats.document import ACTIONS, DEFAULT_TYPES, SECTIONS, ApplicationEntry, Change, Entry, LinkEntry, structural_keys
 from nepi.formats.listing import FindType
@@ -15,6 +16,7 @@ from nepi.formats.values import written_value
 from nepi.model.conditions import Condition
 from nepi.model.experiment import ExperimentDescription, ResourceDescription
 from nepi.model.states import ResourceAction
+from nepi.model.type_choice import chosen_type
 from nepi.model.typespec import TypeSpec
 from nepi.units import format_duration
 
@@ -100,7 +102,17 @@ class _Writer:
         """Return a type's name as it is written: without its backend when that is the experiment's."""
         rtype = placed.one.rtype
         short = rtype.removeprefix(f"{self._backend}::") if self._backend else rtype
+        if "::" in short and placed.spec.role == "link" and self._follows(short.rpartition("::")[2], placed):
+            return short.rpartition("::")[2]
         return short if self._find_type(short, self._backend).rtype == placed.spec.rtype else rtype
+
+    def _follows(self, short: str, placed: _Placed) -> bool:
+        """Whether a link's type follows from what it joins."""
+        peers = [self._placed[peer].spec.rtype for peer in placed.one.connections if peer in self._placed]
+        try:
+            return chosen_type(self._find_type, short, self._backend, peers).rtype == placed.spec.rtype
+        except UnknownTypeError:
+            return False
 
     # What is written.
 

@@ -25,6 +25,10 @@ Check = Callable[[ResourceDescription, Sequence[ResourceDescription], Mapping[st
 """A pure check of one resource: itself, its connected peers, its backend's facts in; mistakes and remarks, one sentence each, out."""
 
 
+Inserted = Callable[[ResourceDescription, Sequence[ResourceDescription]], Iterable[str]]
+"""Says what else is made for a resource with these peers: taps, tunnels; one phrase each."""
+
+
 @dataclass(frozen=True, slots=True)
 class Need:
     """A state that connected resources of some kind must have reached before this one is deployed.
@@ -62,6 +66,8 @@ class TypeSpec:
         check: finds the mistakes that only this type can know of, before anything is created.
         replaceable: its `discover` can find another candidate when one has failed.
         family: which of many types of a backend it belongs with, for lists: "module Csma"; "" for those that come first.
+        inserted: says what else is made for it, that nobody has described; for the plan's reader.
+        across: by the backend of a peer, the type that is taken instead where it is asked for by its short name.
     """
 
     rtype: str
@@ -81,6 +87,8 @@ class TypeSpec:
     check: Check | None = None
     replaceable: bool = False
     family: str = ""
+    inserted: Inserted | None = None
+    across: Mapping[str, str] = field(default_factory=dict)
 
     def is_a(self, kind: str) -> bool:
         """Whether `kind` (an rtype or a qualified class name) is this type or one of its ancestors."""

@@ -35,7 +35,7 @@ class Section:
 def describe_plan(
     plan: Plan, description: ExperimentDescription, catalogue: Mapping[str, TypeSpec], facts: Facts | None = None
 ) -> list[Section]:
-    """Return a plan as tables: order, addresses, routes, resolved values, programs, kernel features, warnings; empty ones are left out.
+    """Return a plan as tables: order, addresses, insertions, routes, values, programs, kernel features, warnings; empty ones are left out.
 
     Args:
         plan: what `plan()` returned for `description`.
@@ -47,6 +47,7 @@ def describe_plan(
     sections = [
         Section("Order", ("", "resource", "type", "deployed after", "conditions"), _order_rows(plan, resources)),
         Section("Addresses", ("node", "interface", "addresses", "MAC", "joined by", "to"), _address_rows(plan, resources)),
+        Section("Inserted", ("for", "what"), _inserted_rows(plan, resources, catalogue)),
         Section("Routes", ("node", "over", "next", "to"), _route_rows(plan, resources)),
         Section("Values", ("resource", "attribute", "value"), _value_rows(plan, resources)),
         Section("Programs", ("backend", "program", "needed by", "here"), _tool_rows(description, catalogue, facts or {})),
@@ -94,6 +95,19 @@ def _address_rows(plan: Plan, resources: Mapping[int, ResourceDescription]) -> t
         addresses = " ".join((*one.addresses, *one.given))
         joined_to = f"{resources[other.node].name}:{other.ifname}"
         rows.append((resources[one.node].name, one.ifname, addresses, one.mac, resources[one.owner].name, joined_to))
+    return tuple(rows)
+
+
+def _inserted_rows(
+    plan: Plan, resources: Mapping[int, ResourceDescription], catalogue: Mapping[str, TypeSpec]
+) -> tuple[tuple[str, ...], ...]:
+    rows = []
+    for guid in plan.order:
+        one = resources[guid]
+        spec = catalogue.get(one.rtype)
+        if spec is not None and spec.inserted is not None:
+            peers = [resources[peer] for peer in one.connections if peer in resources]
+            rows += [(one.name, phrase) for phrase in spec.inserted(one, peers)]
     return tuple(rows)
 
 

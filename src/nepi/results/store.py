@@ -32,6 +32,7 @@ class RunState(StrEnum):
     LEFT_BEHIND = "left behind"
     FINISHED = "finished"
     ABORTED = "aborted"
+    INVALID = "invalid"
     CONTROLLER_FAILED = "controller failed"
     RELEASED = "released"
     COLLECTED = "collected"

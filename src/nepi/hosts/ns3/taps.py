@@ -18,6 +18,11 @@ from nepi.hosts.port import Host
 
 OPENER = Path(__file__).parent / "tap_opener.py"
 DEADLINE_S = 20.0
+TUN = "/dev/net/tun"
+REMEDY = (
+    "the simulation's end of a namespace is a tap: `modprobe tun` and `mkdir -p /dev/net; mknod /dev/net/tun c 10 200` make the device, "
+    "`chmod 666 /dev/net/tun` lets ordinary users open it, and a container gets it with `--device /dev/net/tun`"
+)
 
 
 @asynccontextmanager
@@ -46,7 +51,8 @@ async def tap_on(host: Host, ifname: str, *, mac: str, mtu_bytes: int) -> AsyncI
             taking.cancel()
             said = (await running).stderr.decode(errors="replace").strip().splitlines()
             why = said[-1] if said else "nothing was said"
-            raise ResourceError(f"no tap could be opened on {host.name}: {why}; is there a /dev/net/tun?", resource=host.name)
+            what_to_do = f": {REMEDY}" if TUN in why else ""
+            raise ResourceError(f"no tap could be opened on {host.name}: {why}{what_to_do}", resource=host.name)
         passing = taking.result()[0]
         with passing:
             passing.setblocking(True)

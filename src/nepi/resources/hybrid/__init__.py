@@ -1,5 +1,7 @@
-"""What joins backends: hybrid::Link, between a simulated node and a namespace."""
+"""What joins backends: hybrid::Link and hybrid::Station, between a simulation and computers outside of it."""
 
+from nepi.resources.hybrid.facts import probe
 from nepi.resources.hybrid.link import Link
+from nepi.resources.hybrid.station import Station
 
-__all__ = ["Link"]
+__all__ = ["Link", "Station", "probe"]

@@ -4,18 +4,15 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import json
 import secrets
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar, Final
 
-from nepi.errors import DeadlineError, ResourceError
+from nepi.errors import ResourceError
 from nepi.execution.attribute import Attribute, Flags
 from nepi.execution.trace import Trace
-from nepi.hosts.devices import udp_endpoint
-from nepi.hosts.port import Process
+from nepi.hosts.devices.endpoint_program import EndpointProgram, fifo_on
 from nepi.model.experiment import ResourceDescription
 from nepi.model.states import ENDED, ResourceState
 from nepi.model.typespec import Check
@@ -27,11 +24,6 @@ if TYPE_CHECKING:
 CIPHERS: Final = ("AES", "ChaCha20", "PLAIN", "Blowfish", "DES", "DES3")
 BROKEN: Final = ("Blowfish", "DES", "DES3")
 KEY_BYTES: Final = 32
-OPEN_DEADLINE_S: Final = 30.0
-HEAR_DEADLINE_S: Final = 20.0
-END_DEADLINE_S: Final = 5.0
-PROGRAM: Final = Path(udp_endpoint.__file__)
-_MAKE_FIFO: Final = 'umask 077; rm -f -- "$1" && exec mkfifo -- "$1"'
 
 
 def check_udp_tunnel(one: ResourceDescription, peers: Sequence[ResourceDescription], facts: Mapping[str, Any]) -> Iterable[str]:
@@ -42,18 +34,6 @@ def check_udp_tunnel(one: ResourceDescription, peers: Sequence[ResourceDescripti
         yield f"cipher {cipher} protects nothing any more and is not offered: use AES (AES-256-GCM), ChaCha20, or PLAIN for none"
     if cipher == "PLAIN" and one.attributes.get("cipherKey"):
         yield "cipherKey is set, and cipher is PLAIN, which has no key: leave one of them out"
-
-
-@dataclass(slots=True)
-class End:
-    """The program at one end: its process, what it says, and where it listens."""
-
-    leg: Leg
-    side: int
-    process: Process
-    fifo: Path
-    port: int = 0
-    session: str = ""
 
 
 class UdpTunnel(HostTunnel, rtype="linux::UdpTunnel", aliases=("UdpTunnel", "LinuxUdpTunnel")):
@@ -73,7 +53,7 @@ class UdpTunnel(HostTunnel, rtype="linux::UdpTunnel", aliases=("UdpTunnel", "Lin
     port = Attribute.integer(0, help="UDP port of both hosts; 0 for any that is free.", range=(0, 65_535), flags=Flags.Design)
     stdout = Trace("stdout", "What the programs at its ends complain of.", enabled=True)
 
-    _ends_running: tuple[End, ...] = ()
+    _ends_running: tuple[EndpointProgram, ...] = ()
     _watching: asyncio.Task[None] | None = None
     _ending: bool = False
 
@@ -94,10 +74,9 @@ class UdpTunnel(HostTunnel, rtype="linux::UdpTunnel", aliases=("UdpTunnel", "Lin
         await both(leg.end.fit(mtu) for leg in legs)
         ends = await both(self._open(leg, side) for side, leg in enumerate(legs))
         key = self._key().hex()
-        for end, other in (ends, ends[::-1]):
-            line = {"address": end.leg.remote, "port": other.port, "session": other.session, "key": key}
-            await self._tell(end, line)
-        await asyncio.gather(*(self._hears(end) for end in ends))
+        for leg, end, other in zip(legs, ends, ends[::-1], strict=True):
+            await end.tell({"address": leg.remote, "port": other.port, "session": other.session, "key": key})
+        await asyncio.gather(*(end.hears(leg.remote) for leg, end in zip(legs, ends, strict=True)))
 
     def _key(self) -> bytes:
         if self.get("cipher") == "PLAIN":
@@ -105,87 +84,25 @@ class UdpTunnel(HostTunnel, rtype="linux::UdpTunnel", aliases=("UdpTunnel", "Lin
         given = self.get("cipherKey")
         return given.encode() if given else secrets.token_bytes(KEY_BYTES)
 
-    async def _open(self, leg: Leg, side: int) -> End:
+    async def _open(self, leg: Leg, side: int) -> EndpointProgram:
         """Start the program of one end, and let it open what it needs."""
-        host = leg.end.node.host
-        folder = host.scratch / "tunnels"
-        program, fifo = folder / PROGRAM.name, folder / f"{self.guid}-{side}"
-        await host.write_file(program, PROGRAM.read_bytes())
-        made = await host.run(["sh", "-c", _MAKE_FIFO, "sh", str(fifo)])
-        if made.exit.status:
-            raise ResourceError(f"{leg.end.node.name}: {made.stderr.decode(errors='replace').strip()}", resource=self.name)
-        argv = [*await leg.commands.prefix(), "python3", str(program), str(fifo)]
-        log = self.trace_path("stdout")
-        process = await host.start(argv, stdout=log.with_name(f"stdout-{side}"), open_stdin=True, owner=self.guid)
-        end = End(leg, side, process, fifo)
+        prefix = await leg.commands.prefix()
+        end = await EndpointProgram.start(self.name, leg.end.node.host, prefix, self._log(side), owner=self.guid, side=side)
         self._ends_running = (*self._ends_running, end)
-        asked = {
-            "device": leg.end.ifname,
-            "mode": "tap" if leg.end.frames else "tun",
-            "pi": bool(leg.end.has_attribute("pi") and leg.end.get("pi")),
-            "port": self.get("port"),
-            "version": leg.version,
-            "cipher": self.get("cipher"),
-        }
-        await self._tell(end, asked)
-        said = await self._say(end, OPEN_DEADLINE_S, "it did not open its port")
-        end.port, end.session = said["port"], said["session"]
+        await end.open(
+            {
+                "device": leg.end.ifname,
+                "mode": "tap" if leg.end.frames else "tun",
+                "pi": bool(leg.end.has_attribute("pi") and leg.end.get("pi")),
+                "port": self.get("port"),
+                "version": leg.version,
+                "cipher": self.get("cipher"),
+            }
+        )
         return end
 
-    async def _tell(self, end: End, what: Mapping[str, Any]) -> None:
-        """Write a line to the program of an end.
-
-        Raises:
-            ResourceError: it has ended; says why.
-        """
-        try:
-            await end.process.write_stdin(json.dumps(what).encode() + b"\n")
-        except ResourceError as error:
-            try:
-                async with asyncio.timeout(END_DEADLINE_S):
-                    exit_ = await end.process.wait()
-            except TimeoutError:
-                raise error from None
-            raise ResourceError(self._why_ended(end, exit_.status), resource=self.name) from None
-
-    async def _hears(self, end: End) -> None:
-        other = end.leg.remote
-        what = f"nothing that {other} sends arrives there: is UDP between the hosts (port {end.port} here) blocked by a firewall?"
-        await self._say(end, HEAR_DEADLINE_S, what)
-        await end.leg.end.node.host.run(["rm", "-f", "--", str(end.fifo)])
-
-    async def _say(self, end: End, deadline_s: float, otherwise: str) -> dict[str, Any]:
-        """Return what the program of an end says next.
-
-        Raises:
-            ResourceError: it ended instead.
-            DeadlineError: it says nothing.
-        """
-        loop, node = asyncio.get_running_loop(), end.leg.end.node
-        reading = loop.create_task(node.host.run(["head", "-n", "1", "--", str(end.fifo)]))
-        ending = loop.create_task(end.process.wait())
-        try:
-            done, _ = await asyncio.wait({reading, ending}, timeout=deadline_s, return_when=asyncio.FIRST_COMPLETED)
-            if reading in done and (line := reading.result().stdout.strip()):
-                found: dict[str, Any] = json.loads(line)
-                return found
-            if ending in done or reading in done:
-                raise ResourceError(self._why_ended(end, (await ending).status), resource=self.name)
-            raise DeadlineError(f"{self.name}: the end on {node.name}: {otherwise}", resource=self.name)
-        finally:
-            for task in (reading, ending):
-                task.cancel()
-            await asyncio.gather(reading, ending, return_exceptions=True)
-
-    def _why_ended(self, end: End, status: int | None) -> str:
-        node, log = end.leg.end.node.name, self.trace_path("stdout").with_name(f"stdout-{end.side}")
-        said = log.read_text(errors="replace").strip().splitlines()[-1:] if log.exists() else []
-        if status == udp_endpoint.NO_CRYPTOGRAPHY:
-            remedy = "install it there (Debian: python3-cryptography), or set cipher to PLAIN"
-            return f"{self.name}: the end on {node} cannot encrypt: {' '.join(said)}; {remedy}"
-        if status == 127:
-            return f"{self.name}: {node} has no python3, which a tunnel in user space needs"
-        return f"{self.name}: the end on {node} ended with status {status}: {' '.join(said)}"
+    def _log(self, side: int) -> Path:
+        return self.trace_path("stdout").with_name(f"stdout-{side}")
 
     async def _watch(self) -> None:
         waiting = {asyncio.ensure_future(end.process.wait()): end for end in self._ends_running}
@@ -194,7 +111,7 @@ class UdpTunnel(HostTunnel, rtype="linux::UdpTunnel", aliases=("UdpTunnel", "Lin
             task.cancel()
         if not self._ending and self.state not in ENDED:
             task = next(iter(done))
-            self.explain_failure(self._why_ended(waiting[task], task.result().status))
+            self.explain_failure(waiting[task].why_ended(task.result().status))
             self.fail()
 
     async def end(self) -> None:
@@ -206,9 +123,7 @@ class UdpTunnel(HostTunnel, rtype="linux::UdpTunnel", aliases=("UdpTunnel", "Lin
             with contextlib.suppress(asyncio.CancelledError):
                 await watching
         running, self._ends_running = self._ends_running, ()
-        await asyncio.gather(*(end.process.stop(grace_s=2.0) for end in running))
-        for end in running:
-            await end.leg.end.node.host.run(["rm", "-f", "--", str(end.fifo)])
+        await asyncio.gather(*(end.end() for end in running))
 
     async def adopt(self, rows: Sequence[Row]) -> None:
         """Take hold of the programs that an earlier controller started; what it died over is ended, and made once more."""
@@ -216,8 +131,9 @@ class UdpTunnel(HostTunnel, rtype="linux::UdpTunnel", aliases=("UdpTunnel", "Lin
         found = []
         for side, end in enumerate(self.ends()):
             if hasattr(end.node, "host"):
-                fifo = end.node.host.scratch / "tunnels" / f"{self.guid}-{side}"
-                found += [End(Leg(end, "", "", 0), side, one, fifo) for one in end.node.host.processes_of(self.guid)]
+                host = end.node.host
+                fifo, log = fifo_on(host, self.guid, side), self._log(side)
+                found += [EndpointProgram(self.name, host, one, fifo, log) for one in host.processes_of(self.guid)]
         self._ends_running = tuple(found)
         if self.state < ResourceState.READY:
             await self.end()

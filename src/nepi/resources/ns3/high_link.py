@@ -51,7 +51,7 @@ class Link(SimulatedResource, Impairments, rtype="ns3::Link"):
 
     service = True
     role: ClassVar[Role] = "link"
-    across: ClassVar = {"netns": "hybrid::Link"}
+    across: ClassVar = {"netns": "hybrid::Link", "linux": "hybrid::Link"}
     wants: ClassVar = {Node: _READY, Switch: _READY}
     check: ClassVar[Check | None] = staticmethod(check_link)
 

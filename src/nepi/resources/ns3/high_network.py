@@ -6,7 +6,7 @@ In the topology a medium is a switch, and a station an interface.
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from typing import Any, ClassVar
+from typing import Any, ClassVar, Protocol
 
 from nepi.execution.attribute import Attribute, Flags
 from nepi.hosts.ns3 import protocol
@@ -21,6 +21,21 @@ from nepi.resources.ns3.simulation_run import SimulationRun
 _READY = ResourceState.READY
 NO_RTS = 4_692_480  # ns-3's own default: longer than any frame
 DEFAULT_MTU = 1500
+
+
+class OnMedium(Protocol):
+    """A station: of a simulated node, or of a computer outside of the simulation."""
+
+    @property
+    def guid(self) -> int:
+        """Its number in the simulation."""
+
+    @property
+    def mtu_bytes(self) -> int:
+        """Bytes of an IP packet that fit into a frame."""
+
+    def get(self, name: str) -> Any:
+        """Return an attribute: accessPoint."""
 
 
 class Medium(SimulatedResource):
@@ -44,7 +59,7 @@ class Medium(SimulatedResource):
         """Return the operation that makes it, under its guid."""
         raise NotImplementedError
 
-    def joining(self, node: int, station: Station, mac: str) -> Operation:
+    def joining(self, node: int, station: OnMedium, mac: str) -> Operation:
         """Return the operation that makes a station on it, under the station's guid."""
         raise NotImplementedError
 
@@ -53,7 +68,7 @@ def check_wifi(one: ResourceDescription, peers: Sequence[ResourceDescription], _
     """Find what a Wi-Fi network cannot be."""
     if one.attributes.get("range") and one.attributes.get("exponent"):
         yield "exponent cannot be combined with range: within the range there is no loss, and beyond it nothing is heard"
-    stations = [peer for peer in peers if peer.rtype == "ns3::Station"]
+    stations = [peer for peer in peers if peer.rtype in ("ns3::Station", "hybrid::Station")]
     if stations and not one.attributes.get("adhoc") and not any(peer.attributes.get("accessPoint") for peer in stations):
         yield "none of its stations is an accessPoint, so that nobody would hear anybody: give it one, or adhoc"
 
@@ -77,7 +92,7 @@ class WifiNetwork(Medium, rtype="ns3::WifiNetwork"):
         loss = (float(self.get("exponent")), float(self.get("range") or 0.0))
         return protocol.static("nepi::AddAir", self.get("adhoc"), *words, *loss, store=self.guid)
 
-    def joining(self, node: int, station: Station, mac: str) -> Operation:
+    def joining(self, node: int, station: OnMedium, mac: str) -> Operation:
         """Return the operation that makes a station on it, under the station's guid."""
         stream = SimulationRun.stream_of(station.guid)
         how = (station.get("accessPoint"), mac, station.mtu_bytes, self.get("rtsThreshold"), stream)
@@ -94,7 +109,7 @@ class CsmaNetwork(Medium, rtype="ns3::CsmaNetwork"):
         """Return the operation that makes it, under its guid."""
         return protocol.static("nepi::AddWire", int(self.get("rate")), round(self.get("delay") * 1e9), store=self.guid)
 
-    def joining(self, node: int, station: Station, mac: str) -> Operation:
+    def joining(self, node: int, station: OnMedium, mac: str) -> Operation:
         """Return the operation that makes a station on it, under the station's guid."""
         how = (mac, station.mtu_bytes, SimulationRun.stream_of(station.guid))
         return protocol.static("nepi::AddTapOfWire", ref(node), ref(self.guid), *how, store=station.guid)
@@ -105,6 +120,7 @@ class Station(SimulatedResource, rtype="ns3::Station"):
 
     service = True
     role: ClassVar[Role] = "interface"
+    across: ClassVar = {"netns": "hybrid::Station", "linux": "hybrid::Station"}
     needs: ClassVar = {Node: _READY, Medium: _READY}
 
     accessPoint = Attribute.boolean(False, help="Whether it is the access point of its Wi-Fi network.", flags=Flags.Design)

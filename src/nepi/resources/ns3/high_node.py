@@ -85,10 +85,9 @@ class Node(NodeObject, SimulatedResource, HostNode, rtype="ns3::Node"):
         if self.run is not None and values.keys() & set(PLACE):
             await self.run.ask(*self._placing())
 
-    def warnings_of_run(self) -> list[str]:
-        """Return that the simulation was slower than the real time, if it was."""
-        lag = self.run.check_lag() if self.run is not None else ""
-        return [lag] if lag else []
+    def invalid_because(self) -> str:
+        """Return that the simulation was slower than the real time; "" if it was not."""
+        return self.run.check_lag() if self.run is not None else ""
 
 
 _ATTRIBUTES, _TRACES = members_of(catalogue(), Node.typeid)

@@ -162,7 +162,6 @@ class Simulation(ResourceManager, rtype="ns3::Simulation", aliases=("linux::ns3:
         if ResourceState.READY <= self.state < ResourceState.STOPPED:
             raise ConnectError("the simulation has ended with the controller that ran it", backend="ns3")
 
-    def warnings_of_run(self) -> list[str]:
-        """Return that the simulation was slower than the real time, if it was."""
-        lag = self.run.check_lag() if self.run is not None else ""
-        return [lag] if lag else []
+    def invalid_because(self) -> str:
+        """Return that the simulation was slower than the real time; "" if it was not."""
+        return self.run.check_lag() if self.run is not None else ""

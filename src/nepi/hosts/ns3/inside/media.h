@@ -1,11 +1,10 @@
-// Media that several nodes share: Wi-Fi and CSMA; the way out of the simulation, a tap; what is recorded of all of it. Goes with building.h.
+// Media that several nodes share: Wi-Fi and CSMA; what is recorded of all of it. Goes with building.h.
 
 #include <map>
 #include <string>
 #include <vector>
 
 #include "ns3/csma-module.h"
-#include "ns3/fd-net-device-module.h"
 #include "ns3/flow-monitor-module.h"
 #include "ns3/netanim-module.h"
 #include "ns3/wifi-module.h"
@@ -115,33 +114,6 @@ AddTapOfWire(Ptr<Node> node, Ptr<CsmaChannel> wire, const std::string& mac, uint
     device->Attach(wire);
     device->AssignStreams(stream);
     return PluggedIn(node, device);
-}
-
-/** The simulation's end of a tap, whose descriptor was opened outside. On a switch it is a port, on a node an interface. */
-inline Ptr<NetDevice>
-AddTap(Ptr<Node> node, int fd, const std::string& mac, uint16_t mtu)
-{
-    Ptr<FdNetDevice> device = CreateObject<FdNetDevice>();
-    device->SetAddress(Mac48Address(mac.c_str()));
-    device->SetMtu(mtu);
-    node->AddDevice(device);
-    PluggedIn(node, device);
-    device->SetFileDescriptor(fd);
-    device->Start(Seconds(0));
-    return device;
-}
-
-/** Let go of the taps of a switch, which ends them. */
-inline void
-Unplug(Ptr<Node> node)
-{
-    for (uint32_t number = 0; number < node->GetNDevices(); number++)
-    {
-        if (auto device = DynamicCast<FdNetDevice>(node->GetDevice(number)))
-        {
-            device->Stop(Seconds(0));
-        }
-    }
 }
 
 inline Ptr<FlowMonitor> g_monitor;

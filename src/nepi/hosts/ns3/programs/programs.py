@@ -154,5 +154,5 @@ def rehearsal(first: int, second: int) -> list[Operation]:
         protocol.static("nepi::StartFlow", -2),
         *(protocol.static("nepi::Interrupt", number) for number in (-1, -2)),
     ]
-    ends = [protocol.static("nepi::Unplug", near), protocol.static("nepi::EndAnimation"), protocol.statistics()]
+    ends = [protocol.static("nepi::EndAnimation"), protocol.statistics()]
     return [*made, *programs, *ends, protocol.rehearse(), protocol.forget(first), protocol.forget(second)]

@@ -1,0 +1,72 @@
+"""A namespace as an end of what is simulated: a tap in it."""
+
+from __future__ import annotations
+
+from nepi.errors import CommandError
+from nepi.execution.resource import ResourceManager
+from nepi.hosts.ns3.taps import passed, tap_on
+from nepi.plan.result import InterfacePlan
+from nepi.resources.netns.node import Node
+from nepi.resources.netns.run import NamespaceRun
+from nepi.resources.ns3.simulation_run import SimulationRun
+
+DEADLINE_S = 20.0
+
+
+class NamespaceEnd:
+    """A tap in a namespace.
+
+    Args:
+        owner: the link or station.
+        node: whose namespace it is.
+        end: what the plan has for it.
+    """
+
+    is_tunnel = False
+
+    def __init__(self, owner: ResourceManager, node: Node, end: InterfacePlan) -> None:
+        self._owner, self._node, self._end = owner, node, end
+        self._run: NamespaceRun | None = None
+
+    async def reach(self, simulation: SimulationRun, mtu_bytes: int | None) -> int:
+        """Return how long its packets are."""
+        return mtu_bytes or 1500
+
+    async def open(self, simulation: SimulationRun, mtu_bytes: int) -> int:
+        """Open the tap; return its descriptor in the simulation.
+
+        Raises:
+            ResourceError: there is no TUN device.
+        """
+        run = self._run = await NamespaceRun.of(self._owner.ec)
+        await run.join(self._owner)
+        async with tap_on(self._node.host, self._end.ifname, mac=self._end.mac, mtu_bytes=mtu_bytes) as descriptor:
+            return await passed(descriptor, simulation.simulator)
+
+    async def furnish(self) -> None:
+        """Give the tap what the plan has for it: addresses, neighbours, and the node's routes over them.
+
+        Raises:
+            CommandError: the kernel refused.
+        """
+        run, end = self._run, self._end
+        assert run is not None
+        lines = [f"link set dev {end.ifname} up", *(f"address add {one} dev {end.ifname}{nodad(one)}" for one in end.addresses)]
+        lines += [f"neigh replace {ip} lladdr {mac} dev {end.ifname} nud permanent" for ip, mac in end.neighbours]
+        host = run.session.host(self._node.name, owner=self._owner.guid)
+        done = await host.run(["ip", "-batch", "-"], stdin="".join(f"{line}\n" for line in lines).encode(), deadline_s=DEADLINE_S)
+        if done.exit.status:
+            raise CommandError(done.argv, done.exit.status, done.stderr.decode(errors="replace"), resource=self._owner.name)
+        await run.routing.lay(self._owner.ec, (end.node, (*end.addresses, *end.given)))
+
+    async def close(self) -> None:
+        """Take leave: the tap went with the simulation's descriptor, and the rest goes with the namespace."""
+        if self._run is not None:
+            self._run.routing.forget(self._end.node, (*self._end.addresses, *self._end.given))
+            self._run.leave(self._owner)
+            self._run = None
+
+
+def nodad(address: str) -> str:
+    """Return the word that makes an IPv6 address usable at once."""
+    return " nodad" if ":" in address else ""
