@@ -18,9 +18,19 @@ OVER_SSH = "linux-ssh"
 
 
 class Backend:
-    """A backend whose applications end by themselves after some time, with some status."""
+    """A backend whose applications end by themselves after some time, with some status.
+
+    Attributes:
+        name: of the backend.
+        kind: of its applications, as in their names.
+        failing: the exit status of those that fail.
+        complaint: what is said of them.
+    """
 
     name: ClassVar[str] = ""
+    kind: ClassVar[str] = "application"
+    failing: ClassVar[int] = 3
+    complaint: ClassVar[str] = "status 3"
 
     def node(self, ec: ExperimentController, name: str) -> Handle:
         return ec.add("Node", name=name)
@@ -41,6 +51,24 @@ class Dummy(Backend):
         self, ec: ExperimentController, node: Handle, *, lasts_s: float = 0.0, status: int = 0, name: str | None = None, **values: Any
     ) -> Handle:
         return ec.add("Application", node, duration=lasts_s, exitStatus=status, name=name, **values)
+
+
+class Ns3(Backend):
+    """Simulated nodes: no commands run on them, but programs that the simulation knows, in its time."""
+
+    name = "ns3"
+    kind = "ping"
+    failing = 1
+    complaint = "0 of 1 packets were answered"
+
+    def application(
+        self, ec: ExperimentController, node: Handle, *, lasts_s: float = 0.0, status: int = 0, name: str | None = None, **values: Any
+    ) -> Handle:
+        """A ping of the node itself, the second of two after as long as it is to last; one that is to fail pings nobody."""
+        if status:
+            return ec.add("Ping", node, target="192.0.2.1", count=1, timeout="10ms", name=name, **values)
+        times = {"count": 2, "interval": lasts_s} if lasts_s else {"count": 1}
+        return ec.add("Ping", node, target="127.0.0.1", **times, name=name, **values)
 
 
 class CommandBackend(Backend):
@@ -105,4 +133,5 @@ COMMAND_BACKENDS = [
     pytest.param(Linux(), id="linux", marks=pytest.mark.netns),
     pytest.param(LinuxOverSsh(), id=OVER_SSH, marks=pytest.mark.root),
 ]
-BACKENDS = [pytest.param(Dummy(), id="dummy"), *COMMAND_BACKENDS]
+SIMULATED = "ns3"
+BACKENDS = [pytest.param(Dummy(), id="dummy"), pytest.param(Ns3(), id=SIMULATED, marks=pytest.mark.ns3), *COMMAND_BACKENDS]

@@ -11,11 +11,12 @@ from nepi import ExperimentController
 from nepi.engine import events as ev
 from nepi.execution.ledger import Ledger
 from nepi.testing.pytest_plugin import ssh_lab
-from tests.contract.backends import OVER_SSH, Backend, LinuxOverSsh
+from tests.contract.backends import OVER_SSH, SIMULATED, Backend, LinuxOverSsh
 
 __all__ = ["ssh_lab"]
 
 DEADLINE_S = 20.0
+IMPORT_DEADLINE_S = 200.0
 MakeController = Callable[..., ExperimentController]
 
 
@@ -48,6 +49,22 @@ def lab(request: pytest.FixtureRequest) -> None:
     mine = [item for item in request.session.items if item.path == request.path and OVER_SSH in item.name]
     if mine:
         LinuxOverSsh.lab = request.getfixturevalue("ssh_lab")(2)
+
+
+@pytest.fixture(scope="session")
+def ns3_imported(tmp_path_factory: pytest.TempPathFactory) -> None:
+    """Let ns-3 be imported before the first test whose deadlines would have to wait for that; later simulations are forked."""
+    with ExperimentController("import", tmp_path_factory.mktemp("import"), backend=SIMULATED) as ec:
+        node = ec.add("Node")
+        ec.deploy()
+        assert ec.wait_started(node, IMPORT_DEADLINE_S)
+
+
+@pytest.fixture(autouse=True)
+def ready(backend: Backend, request: pytest.FixtureRequest) -> None:
+    """Let the backend under test be ready."""
+    if backend.name == SIMULATED:
+        request.getfixturevalue("ns3_imported")
 
 
 @pytest.fixture
