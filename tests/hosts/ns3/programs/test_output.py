@@ -1,14 +1,17 @@
-from nepi.apps.iperf3_output import parse_iperf3
+from typing import Any
+
+import pytest
+
 from nepi.apps.ping_output import PingRefusal, PingReply, PingResult, parse_ping
-from nepi.hosts.ns3.programs.commands import ClientCommand, PingCommand
-from nepi.hosts.ns3.programs.output import FlowReport, PingText, Row
+from nepi.hosts.ns3.programs.commands import PingCommand
+from nepi.hosts.ns3.programs.output import PingText, Row
 
 S = 1_000_000_000
 
 
-def text_of(command: PingCommand, *rows: Row) -> str:
-    writer = PingText(command, "10.0.0.2")
-    return writer.begin(0) + "".join(writer.line(row) for row in rows)
+def text_of(command: PingCommand, *rows: Row, address: str = "10.0.0.2") -> str:
+    writer = PingText(command, address)
+    return "".join(writer.line(row) for row in ([1, 1, 0, 0, 0, 0, 0, ""], *rows))
 
 
 def test_ping_prints_what_the_reader_of_ping_reads() -> None:
@@ -36,44 +39,43 @@ def test_ping_prints_what_the_reader_of_ping_reads() -> None:
     )
 
 
+@pytest.mark.parametrize(
+    ("row", "reason"),
+    [
+        ([1, 3, S, 1, 1, 0, 0, "fd00::1"], "Destination unreachable: No route"),
+        ([1, 3, S, 1, 3, 0, 0, "fd00::1"], "Time exceeded: Hop limit"),
+        ([1, 3, S, 1, 2, 0, 1280, "fd00::1"], "Packet too big: mtu=1280"),
+    ],
+)
+def test_refusals_over_ipv6_have_their_own_words(row: list[Any], reason: str) -> None:
+    text = text_of(PingCommand("b"), row, [1, 4, S, 1, 0, 1, 0, ""], address="fd00::2")
+    assert text.startswith("PING b(fd00::2) 56 data bytes\n")
+    result = parse_ping(text)
+    assert (result.address, result.errors, result.refusals) == ("fd00::2", 1, (PingRefusal(1, "fd00::1", reason),))
+
+
 def test_ping_without_replies_is_read_as_total_loss() -> None:
     result = parse_ping(text_of(PingCommand("b"), [1, 4, 11 * S, 1, 0, 0, 0, ""]))
     assert (result.transmitted, result.received, result.loss, result.complete) == (1, 0, 1.0, True)
 
 
-def test_tcp_report_has_throughput_retransmits_and_intervals() -> None:
-    report = FlowReport(ClientCommand("b", duration_ns=2 * S, congestion="ns3::TcpBbr"), [False])
-    report.take([1, 2, 5 * S, 0, 0, 0, 0, ""])
-    report.take([1, 1, 6 * S, 0, 1000, 500, 1, "0 0 0 0 0 2896 40000000"])
-    report.take([1, 1, 7 * S, 0, 3000, 2500, 3, "0 0 0 0 0 5792 60000000"])
-    result = parse_iperf3(report.document(""))
-    assert (result.throughput_bps, result.sent_bytes, result.received_bytes, result.duration_s) == (10_000.0, 3000, 2500, 2.0)
-    assert (result.retransmits, result.congestion, result.complete, result.protocol) == (3, "bbr", True, "TCP")
-    assert [(one.start_s, one.end_s, one.bytes, one.retransmits, one.rtt_s, one.cwnd_bytes) for one in result.intervals] == [
-        (0.0, 1.0, 1000, 1, 0.04, 2896),
-        (1.0, 2.0, 2000, 2, 0.06, 5792),
-    ]
-    assert (result.streams[0].rtt_min_s, result.streams[0].rtt_max_s, result.streams[0].cwnd_max_bytes) == (0.04, 0.06, 5792)
+def test_ping_without_a_route_says_what_the_real_one_says() -> None:
+    result = parse_ping(PingText(PingCommand("b"), "10.0.0.2").line([1, 5, 0, 0, 0, 0, 0, ""]))
+    assert (result.error, result.complete, result.target) == ("connect: Network is unreachable", False, "")
 
 
-def test_udp_report_counts_gaps() -> None:
-    report = FlowReport(ClientCommand("b", udp=True, rate_bps=8000), [False])
-    report.take([1, 2, 0, 0, 0, 0, 0, ""])
-    report.take([1, 1, S, 0, 10_000, 9000, 0, "10 9 10 0 2000000 0 0"])
-    result = parse_iperf3(report.document(""))
-    assert (result.loss, result.lost_packets, result.packets, result.jitter_s, result.sent_packets) == (0.1, 1, 10, 0.002, 10)
+def test_a_flood_prints_a_point_for_each_request_without_a_reply() -> None:
+    rows = [[1, 2, S, 1, 64, 2_000_000, 64, "10.0.0.2"], [1, 4, 2 * S, 3, 1, 0, 0, ""]]
+    text = text_of(PingCommand("b", flood=True, pattern="ff"), *rows)
+    assert text.startswith("PATTERN: 0xff\nPING b (10.0.0.2) 56(84) bytes of data.\n..\n--- b ping")
+    assert text.endswith("rtt min/avg/max/mdev = 2.000/2.000/2.000/0.000 ms, ipg/ewma 1000.000/2.000 ms\n")
+    result = parse_ping(text)
+    assert (result.transmitted, result.received, result.replies, result.complete) == (3, 1, (), True)
 
 
-def test_both_directions_are_told_apart() -> None:
-    report = FlowReport(ClientCommand("b", bidir=True), [False, True])
-    report.take([1, 2, 0, 0, 0, 0, 0, ""])
-    report.take([1, 1, S, 0, 1000, 800, 0, "0 0 0 0 0 0 0"])
-    report.take([1, 1, S, 1, 600, 400, 0, "0 0 0 0 0 0 0"])
-    result = parse_iperf3(report.document(""))
-    assert result.backward is not None
-    assert (result.received_bytes, result.backward.received_bytes) == (800, 400)
-
-
-def test_a_client_that_finds_no_server_says_so() -> None:
-    result = parse_iperf3(FlowReport(ClientCommand("b"), [False]).document("unable to connect to server: Connection refused"))
-    assert (result.error, result.complete) == ("unable to connect to server: Connection refused", False)
+def test_packets_too_small_for_a_time_have_none_and_late_ones_are_told() -> None:
+    rows = [[1, 6, S, 1, 0, 0, 0, ""], [1, 2, 2 * S, 1, 64, 5, 16, "10.0.0.2"], [1, 4, 2 * S, 1, 1, 0, 0, ""]]
+    result = parse_ping(text_of(PingCommand("b", size_bytes=8), *rows))
+    assert result.replies == (PingReply(1, 64, None),)
+    assert result.notes == ("no answer yet for icmp_seq=1",)
+    assert result.rtt_avg_s is None

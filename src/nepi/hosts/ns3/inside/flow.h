@@ -77,7 +77,7 @@ class Server : public SimpleRefCount<Server>
 };
 
 /**
- * The client's test. Rows: 1 counts, one for each stream; 2 it has begun (length); 3 what came before does not count; 4 the client has
+ * The client's test. Rows: 1 counts, one for each stream; 2 it has begun (length of a write, port); 3 what came before does not count; 4 the client has
  * ended it, and the counts before are the last of its end; 5 the server has heard that, and the counts before are the last of its end.
  */
 class Flow : public SimpleRefCount<Flow>
@@ -175,6 +175,7 @@ class Flow : public SimpleRefCount<Flow>
         Address local;
         m_control->GetSockName(local);
         m_name = TextOf(local);
+        m_controlPort = IsSix(m_server) ? Inet6SocketAddress::ConvertFrom(local).GetPort() : InetSocketAddress::ConvertFrom(local).GetPort();
         s_controls[m_name] = this;
         for (auto& stream : m_streams)
         {
@@ -207,7 +208,7 @@ class Flow : public SimpleRefCount<Flow>
         }
         m_patience.Cancel();
         m_began = true;
-        Tell(m_program, 2, m_streams.front()->Length());
+        Tell(m_program, 2, m_streams.front()->Length(), m_controlPort);
         if (m_omit > 0)
         {
             Simulator::Schedule(NanoSeconds(m_omit), &Flow::Omitted, this);
@@ -373,6 +374,7 @@ class Flow : public SimpleRefCount<Flow>
     std::vector<Ptr<Stream>> m_streams;
     Ptr<Socket> m_control;
     std::string m_name;
+    uint16_t m_controlPort{0};
     EventId m_patience, m_next, m_end;
     bool m_began{false}, m_elapsed{false}, m_heard{false}, m_over{false};
 

@@ -32,12 +32,31 @@ CONGESTION: Final = {
 }
 """Names of congestion controls as Linux has them, and who is that in ns-3."""
 
-_PING: Final = {"-c", "-i", "-s", "-w", "-W", "-t", "-Q"}
-_PING_SWITCHES: Final = {"-n", "-q", "-D", "-U", "-v", "-O"}
-_CLIENT: Final = {"-c", "-p", "-t", "-n", "-b", "-P", "-C", "-l", "-i", "-w", "--connect-timeout"}
-_CLIENT_SWITCHES: Final = {"-u", "-R", "--bidir", "-N", "-Z", "--json"}
+_PING: Final = {"-c", "-i", "-s", "-w", "-W", "-t", "-Q", "-l", "-p"}
+_PING_SWITCHES: Final = {"-n", "-q", "-D", "-U", "-v", "-O", "-f", "-A", "-6"}
+_CLIENT: Final = {"-c", "-p", "-t", "-n", "-b", "-P", "-C", "-l", "-i", "-w", "-O", "-M", "-S", "--dscp", "--cport", "--connect-timeout"}
+_CLIENT_SWITCHES: Final = {"-u", "-R", "--bidir", "-N", "-Z", "-6", "--json"}
 _SERVER: Final = {"-p", "-i"}
-_SERVER_SWITCHES: Final = {"-s", "-1", "--json", "--forceflush"}
+_SERVER_SWITCHES: Final = {"-s", "-1", "-6", "--json", "--forceflush"}
+_WHY_NOT: Final = {
+    ("ping", "-I"): "the source address of a packet in a simulation is that of its route",
+    ("ping", "-M"): "ns-3 fragments what is too long, and knows no path MTU discovery",
+    ("ping", "-R"): "ns-3 writes no options into IP headers",
+    ("ping", "-T"): "ns-3 writes no options into IP headers",
+    ("ping", "-r"): "ns-3 sends nothing past its routing tables",
+    ("ping", "-m"): "there are no marks in a simulation",
+    ("ping", "-S"): "what is sent in a simulation waits in the queues of links, and in no buffer before",
+    ("iperf3", "-B"): "addresses of sockets in a simulation are those of their routes",
+}
+"""Why an option of the real program is none in a simulation."""
+_DSCP: Final = {"ef": 46, **{f"cs{number}": 8 * number for number in range(8)}} | {
+    f"af{group}{drop}": 8 * group + 2 * drop for group in range(1, 5) for drop in range(1, 4)
+}
+FLOOD_NS: Final = NS // 100
+"""ping(8): a flood sends a hundred packets a second at least."""
+FOR_EVER_NS: Final = 10**9 * NS
+CONNECT_TIMEOUT_NS: Final = 127 * NS
+"""How long Linux tries to connect (tcp(7), tcp_syn_retries)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,13 +71,27 @@ class PingCommand:
     deadline_ns: int = 0
     ttl: int = 0
     tos: int = 0
+    preload: int = 1
+    pattern: str = ""
+    flood: bool = False
+    adaptive: bool = False
+    outstanding: bool = False
     quiet: bool = False
     timestamps: bool = False
+    six: bool = False
+
+    def words(self) -> str:
+        """Return what the simulation has to know, as `Ping` in ping.h reads it."""
+        return (
+            f"count {self.count} interval {self.interval_ns} size {self.size_bytes} timeout {self.timeout_ns} deadline {self.deadline_ns}"
+            f" ttl {self.ttl} tos {self.tos} preload {self.preload} flood {self.flood:d} adaptive {self.adaptive:d}"
+            f" outstanding {self.outstanding:d}" + (f" pattern {self.pattern}" if self.pattern else "")
+        )
 
 
 @dataclass(frozen=True, slots=True)
 class ClientCommand:
-    """What iperf3 -c was asked; 0 where there is no limit."""
+    """What iperf3 -c was asked; 0 where there is no limit, or where the simulation chooses."""
 
     target: str
     port: int = 5201
@@ -72,8 +105,41 @@ class ClientCommand:
     congestion: str = ""
     length_bytes: int = 0
     interval_ns: int = NS
+    omit_ns: int = 0
+    window_bytes: int = 0
+    mss_bytes: int = 0
+    tos: int = 0
+    cport: int = 0
     no_delay: bool = False
-    connect_timeout_ns: int = 0
+    connect_timeout_ns: int = CONNECT_TIMEOUT_NS
+    six: bool = False
+
+    def directions(self) -> list[bool]:
+        """Return for each stream whether the server sends."""
+        return [self.reverse] * self.parallel + ([True] * self.parallel if self.bidir else [])
+
+    def words(self) -> str:
+        """Return what the simulation has to know of the test, as `Flow` in flow.h reads it."""
+        return (
+            f"duration {self.duration_ns} interval {self.interval_ns} omit {self.omit_ns} connect_timeout {self.connect_timeout_ns}"
+        )
+
+    def stream_words(self, number: int) -> str:
+        """Return what the simulation has to know of one stream, as `Stream` in stream.h reads it.
+
+        Args:
+            number: its place in `directions`.
+        """
+        from_server = self.directions()[number]
+        place = number % self.parallel
+        bits = (self.length_bytes or 1448) * 8
+        offset = round(bits * NS / self.rate_bps) * place // self.parallel if self.rate_bps else 0
+        cport = self.cport + number if self.cport and not from_server else 0
+        return (
+            f"udp {self.udp:d} from_server {from_server:d} rate {self.rate_bps} length {self.length_bytes}"
+            f" bytes {-(-self.amount_bytes // self.parallel)} window {self.window_bytes} mss {self.mss_bytes} tos {self.tos}"
+            f" cport {cport} no_delay {self.no_delay:d} offset {offset} congestion {self.congestion or '-'}"
+        )
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,18 +162,13 @@ def read_command(argv: Sequence[str]) -> Command:
     """
     tool = argv[0] if argv else ""
     if tool == "ping":
-        return _with_target(_ping(argv[1:]))
+        return _ping(argv[1:])
     if tool == "iperf3":
-        return _server(argv[1:]) if "-s" in argv else _with_target(_client(argv[1:]))
+        return _server(argv[1:]) if "-s" in argv else _client(argv[1:])
     raise BadValueError(
-        f"a simulated node has no program {tool!r}: it knows ping and iperf3; others run in a namespace that joins the simulation"
+        f"a simulated node has no program {tool!r}: it knows ping and iperf3; others run on a node of a namespace that a Link joins to"
+        " the simulation (docs/howto/hybrid.md)"
     )
-
-
-def _with_target(command: PingCommand | ClientCommand) -> PingCommand | ClientCommand:
-    if ":" in command.target:
-        raise BadValueError(f"{command.target} is an IPv6 address: programs in a simulation use IPv4")
-    return command
 
 
 def _words(tool: str, argv: Sequence[str], valued: set[str], switches: set[str]) -> tuple[dict[str, str], list[str]]:
@@ -121,7 +182,8 @@ def _words(tool: str, argv: Sequence[str], valued: set[str], switches: set[str])
         elif word in switches:
             found[word] = ""
         elif word.startswith("-"):
-            raise BadValueError(f"{tool} has no option {word} in a simulation: leave it out")
+            why = _WHY_NOT.get((tool, word), "leave it out")
+            raise BadValueError(f"{tool} has no option {word} in a simulation: {why}")
         else:
             operands.append(word)
     return found, operands
@@ -138,15 +200,27 @@ def _ping(argv: Sequence[str]) -> PingCommand:
     return PingCommand(
         operands[0],
         count=int(found.get("-c", 0)),
-        interval_ns=_seconds(found, "-i", NS),
+        interval_ns=_seconds(found, "-i", FLOOD_NS if "-f" in found else NS),
         size_bytes=int(found.get("-s", 56)),
-        timeout_ns=_seconds(found, "-W", 10 * NS),
+        timeout_ns=_seconds(found, "-W", 10 * NS) or FOR_EVER_NS,
         deadline_ns=_seconds(found, "-w", 0),
         ttl=int(found.get("-t", 0)),
         tos=int(found.get("-Q", "0"), 0),
+        preload=int(found.get("-l", 1)),
+        pattern=_whole_bytes(found.get("-p", "")),
+        flood="-f" in found,
+        adaptive="-A" in found,
+        outstanding="-O" in found,
         quiet="-q" in found,
         timestamps="-D" in found,
+        six="-6" in found,
     )
+
+
+def _whole_bytes(pattern: str) -> str:
+    """Return hexadecimal digits as ping reads them: two for each byte, the last one alone when there is no second."""
+    pairs = [pattern[at : at + 2] for at in range(0, len(pattern), 2)]
+    return "".join(pair.zfill(2) for pair in pairs).lower()
 
 
 def _client(argv: Sequence[str]) -> ClientCommand:
@@ -156,23 +230,39 @@ def _client(argv: Sequence[str]) -> ClientCommand:
         raise BadValueError(f"ns-3 has no congestion control {congestion!r}: it has {', '.join(sorted(CONGESTION))}")
     udp = "-u" in found
     amount = int(found.get("-n", 0))
+    rate = int(found.get("-b", 2**20 if udp else 0))
+    if udp and not rate:
+        raise BadValueError("iperf3 cannot send UDP as fast as possible in a simulation, where sending takes no time: say a rate")
     milliseconds = int(found.get("--connect-timeout", 0))
     return ClientCommand(
         found["-c"],
         port=int(found.get("-p", 5201)),
         duration_ns=0 if amount else _seconds(found, "-t", 10 * NS),
         amount_bytes=amount,
-        rate_bps=int(found.get("-b", 2**20 if udp else 0)),
+        rate_bps=rate,
         udp=udp,
         parallel=int(found.get("-P", 1)),
         reverse="-R" in found,
         bidir="--bidir" in found,
         congestion=CONGESTION.get(congestion, ""),
-        length_bytes=int(found.get("-l", 1448 if udp else 131_072)),
+        length_bytes=int(found.get("-l", 0)),
         interval_ns=_seconds(found, "-i", NS),
+        omit_ns=_seconds(found, "-O", 0),
+        window_bytes=int(found.get("-w", 0)),
+        mss_bytes=int(found.get("-M", 0)),
+        tos=_tos(found),
+        cport=int(found.get("--cport", 0)),
         no_delay="-N" in found,
-        connect_timeout_ns=milliseconds * 1_000_000,
+        connect_timeout_ns=milliseconds * 1_000_000 or CONNECT_TIMEOUT_NS,
+        six="-6" in found,
     )
+
+
+def _tos(found: Mapping[str, str]) -> int:
+    dscp = found.get("--dscp", "").lower()
+    if dscp:
+        return (_DSCP[dscp] if dscp in _DSCP else int(dscp, 0)) << 2
+    return int(found.get("-S", "0"), 0)
 
 
 def _server(argv: Sequence[str]) -> ServerCommand:
