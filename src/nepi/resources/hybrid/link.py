@@ -9,10 +9,8 @@ from typing import Any, ClassVar
 from nepi.errors import ResourceError
 from nepi.execution.attribute import Attribute, Flags
 from nepi.execution.trace import Trace
-from nepi.hosts.agent.queues import queue_packets
 from nepi.hosts.impairments import Impairments
-from nepi.hosts.ns3 import protocol
-from nepi.hosts.ns3.protocol import ref
+from nepi.hosts.ns3.cables import CableSocket, cable, shaped
 from nepi.model.experiment import ResourceDescription
 from nepi.model.states import ResourceState
 from nepi.model.typespec import Check, Role
@@ -21,7 +19,7 @@ from nepi.resources.hybrid.base import Joined
 from nepi.resources.hybrid.checks import check_ends, check_place
 from nepi.resources.linux.node import Node as HostMachine
 from nepi.resources.netns.node import Node as NamespaceNode
-from nepi.resources.ns3.high_link import DEFAULT_MTU, ETHERNET_BYTES, UNLIMITED_QUEUE, check_link, simulated_rate
+from nepi.resources.ns3.high_link import DEFAULT_MTU, check_link, require_sense
 from nepi.resources.ns3.high_node import Node as SimulatedNode
 from nepi.resources.ns3.high_switch import Switch as SimulatedSwitch
 from nepi.resources.ns3.simulation_run import SimulationRun
@@ -66,7 +64,6 @@ class Link(Joined, Impairments, rtype="hybrid::Link"):
     changed_at: datetime | None = None
     _ends: tuple[int, ...] = ()
     _mtu: int = DEFAULT_MTU
-    _channel: int = 0
     _devices: tuple[int, int] = (0, 0)
 
     def connect(self, guid: int) -> None:
@@ -107,41 +104,29 @@ class Link(Joined, Impairments, rtype="hybrid::Link"):
 
     async def _make_cable(self, run: SimulationRun, *ends: tuple[int, str]) -> None:
         """Make the cable between two nodes, each given with the MAC address that it has there."""
-        self._channel, near, far = (run.new_ref() for _ in range(3))
-        self._devices = (near, far)
-        added = [
-            protocol.static("nepi::AddEnd", ref(node), ref(self._channel), mac, self._mtu, store=device)
-            for (node, mac), device in zip(ends, self._devices, strict=True)
+        near, far = self._devices = (run.new_ref(), run.new_ref())
+        sockets = [
+            CableSocket(node, mac, device, SimulationRun.stream_of(self.guid, number))
+            for number, ((node, mac), device) in enumerate(zip(ends, (near, far), strict=True))
         ]
-        await run.ask(protocol.static("nepi::AddChannel", self._delay_ns(), store=self._channel), *added)
+        await run.ask(*cable(run.new_ref(), sockets, mtu_bytes=self._mtu))
         await self._shape(run)
 
     # Shape.
 
-    def _delay_ns(self) -> int:
-        return round((self.get("delay") or 0.0) * 1e9)
-
     async def _shape(self, run: SimulationRun) -> None:
         first, second = self.shapes()
         starts_outside = isinstance(self.ec.resource(self._ends[0]), NamespaceNode | HostMachine)
-        own, other = (second, first) if starts_outside else (first, second)
-        operations = [protocol.static("nepi::SetDelay", ref(self._channel), self._delay_ns())]
-        for end, leaving, arriving in ((0, own, other), (1, other, own)):
-            waiting = queue_packets(leaving, self._mtu + ETHERNET_BYTES) if leaving.rate_bps else UNLIMITED_QUEUE
-            limits = (simulated_rate(leaving.rate_bps, self._mtu), waiting, float(arriving.loss or 0.0))
-            stream = SimulationRun.stream_of(self.guid, end)
-            operations.append(protocol.static("nepi::Shape", ref(self._devices[end]), *limits, stream))
-        await run.ask(*operations)
+        pairs = zip(self._devices, (second, first) if starts_outside else (first, second), strict=True)
+        await run.ask(*(shaped(device, shape, mtu_bytes=self._mtu) for device, shape in pairs))
 
     async def apply(self, values: Mapping[str, Any]) -> None:
         """Let attributes that were just set take effect, as one change.
 
         Raises:
-            ResourceError: a simulated link cannot do that.
+            ResourceError: what is set now does not go together.
         """
-        mistakes = list(check_link(ResourceDescription(self.guid, self.rtype(), self.name, dict(values)), (), {}))
-        if mistakes:
-            raise ResourceError(f"link {self.name}: {'; '.join(mistakes)}")
-        if self.run is not None and self._channel:
+        require_sense(self)
+        if self.run is not None and self._devices[0]:
             await self._shape(self.run)
             self.changed_at = tnow()

@@ -9,10 +9,10 @@ from typing import Any, ClassVar, Final
 from nepi.errors import ResourceError
 from nepi.execution.attribute import Attribute, Flags
 from nepi.execution.trace import Trace
-from nepi.hosts.agent.queues import Shape, queue_packets
-from nepi.hosts.impairments import BACK, DIRECTIONAL, Impairments
+from nepi.hosts.impairments import BACKWARD, DIRECTIONAL, Impairments, value_mistakes
 from nepi.hosts.ns3 import protocol
-from nepi.hosts.ns3.protocol import Operation, ref
+from nepi.hosts.ns3.cables import CableSocket, cable, shaped
+from nepi.hosts.ns3.protocol import ref
 from nepi.model.experiment import ResourceDescription
 from nepi.model.states import ResourceState
 from nepi.model.typespec import Check, Role
@@ -23,30 +23,29 @@ from nepi.resources.ns3.simulation_run import SimulationRun
 from nepi.util.timefuncs import tnow
 
 _READY = ResourceState.READY
-_CAN: Final = ("rate", "queue", "delay", "loss")
-ETHERNET_BYTES: Final = 14
 DEFAULT_MTU: Final = 1500
-UNLIMITED_QUEUE: Final = 1000  # what Linux has on an interface that nobody has shaped
 
 
 def check_link(one: ResourceDescription, _peers: Sequence[ResourceDescription], _facts: Mapping[str, Any]) -> Iterable[str]:
-    """Find what a simulated link cannot do."""
-    for name in DIRECTIONAL:
-        for each in (name, name + BACK):
-            value = one.attributes.get(each)
-            if value and (name not in _CAN or each == f"delay{BACK}") and value != "fifo":
-                yield f"{each} is not simulated yet: there are rate, queue, delay and loss, and one delay for both ways"
+    """Find values that do not go together."""
+    return value_mistakes(one.attributes)
 
 
-def simulated_rate(rate_bps: float | None, mtu_bytes: int) -> int:
-    """Return the rate of a device that counts IP packets: full frames take as long as where Ethernet's header counts, too."""
-    return round((rate_bps or 0) * mtu_bytes / (mtu_bytes + ETHERNET_BYTES))
+def require_sense(link: Impairments) -> None:
+    """Check that what is set of a link now goes together.
+
+    Raises:
+        ResourceError: it does not.
+    """
+    mistakes = list(value_mistakes({name: link.get(name) for name in (*DIRECTIONAL, *BACKWARD)}))
+    if mistakes:
+        raise ResourceError(f"link {link.name}: {'; '.join(mistakes)}")
 
 
 class Link(SimulatedResource, Impairments, rtype="ns3::Link"):
-    """A full-duplex cable with a rate, a queue, a delay and loss, settable while it is up.
+    """A full-duplex cable that does to packets what links in user space do, settable while it is up.
 
-    The first end is the one that was connected first. `rate` counts Ethernet frames, as it does elsewhere.
+    The first end is the one that was connected first.
     """
 
     service = True
@@ -69,7 +68,6 @@ class Link(SimulatedResource, Impairments, rtype="ns3::Link"):
     changed_at: datetime | None = None
     _ends: tuple[int, ...] = ()
     _devices: tuple[int, ...] = ()
-    _channel: int = 0
 
     def connect(self, guid: int) -> None:
         """Remember which end came first."""
@@ -94,12 +92,12 @@ class Link(SimulatedResource, Impairments, rtype="ns3::Link"):
         strangers = [self.ec.resource(end.node).name for end in ends if not isinstance(self.ec.resource(end.node), Node | Switch)]
         if strangers:
             raise ResourceError(f"link {self.name}: {strangers[0]} is not simulated: join it with a hybrid::Link", backend="ns3")
-        self._channel, self._devices = run.new_ref(), tuple(run.new_ref() for _ in ends)
-        added = [
-            protocol.static("nepi::AddEnd", ref(end.node), ref(self._channel), end.mac, self._mtu, store=device)
-            for end, device in zip(ends, self._devices, strict=True)
+        self._devices = tuple(run.new_ref() for _ in ends)
+        sockets = [
+            CableSocket(end.node, end.mac, device, SimulationRun.stream_of(self.guid, number))
+            for number, (end, device) in enumerate(zip(ends, self._devices, strict=True))
         ]
-        await run.ask(protocol.static("nepi::AddChannel", self._delay_ns(), store=self._channel), *added)
+        await run.ask(*cable(run.new_ref(), sockets, mtu_bytes=self._mtu))
         await self._shape(run)
         for end, device in zip(ends, self._devices, strict=True):
             await run.furnish(end, device)
@@ -110,22 +108,10 @@ class Link(SimulatedResource, Impairments, rtype="ns3::Link"):
     def _mtu(self) -> int:
         return int(self.get("mtu") or DEFAULT_MTU)
 
-    def _delay_ns(self) -> int:
-        return round((self.get("delay") or 0.0) * 1e9)
-
     async def _shape(self, run: SimulationRun) -> None:
-        first, second = self.shapes()
-        # What leaves by one end is lost at the other.
-        delay = protocol.static("nepi::SetDelay", ref(self._channel), self._delay_ns())
-        await run.ask(self._shaping(0, first, second), self._shaping(1, second, first), delay)
-
-    def _shaping(self, end: int, own: Shape, other: Shape) -> Operation:
-        waiting = queue_packets(own, self._mtu + ETHERNET_BYTES) if own.rate_bps else UNLIMITED_QUEUE
-        # Nothing gets through a cable that is not plugged in; the interfaces stay, and so do routes over them.
-        loss = float(other.loss or 0.0) if self.get("up") else 1.0
-        stream = SimulationRun.stream_of(self.guid, end)
-        rate = simulated_rate(own.rate_bps, self._mtu)
-        return protocol.static("nepi::Shape", ref(self._devices[end]), rate, waiting, loss, stream)
+        pairs = zip(self._devices, self.shapes(), strict=True)
+        # A cable that is not plugged in leaves the interfaces, and routes over them, as they are.
+        await run.ask(*(shaped(device, shape, mtu_bytes=self._mtu, up=bool(self.get("up"))) for device, shape in pairs))
 
     async def _capture(self, run: SimulationRun) -> None:
         nodes = [device for device, end in zip(self._devices, self._ends, strict=True) if isinstance(self.ec.get_resource(end), Node)]
@@ -138,11 +124,9 @@ class Link(SimulatedResource, Impairments, rtype="ns3::Link"):
         """Let attributes that were just set take effect, as one change, at this instant of simulated time.
 
         Raises:
-            ResourceError: a simulated link cannot do that.
+            ResourceError: they do not go together.
         """
-        mistakes = list(check_link(ResourceDescription(self.guid, self.rtype(), self.name, dict(values)), (), {}))
-        if mistakes:
-            raise ResourceError(f"link {self.name}: {'; '.join(mistakes)}")
+        require_sense(self)
         if self.run is None:
             return
         await self._shape(self.run)

@@ -36,7 +36,10 @@ if TYPE_CHECKING:
     from nepi.resources.ns3.simulation import Simulation
 
 LOG: Final = "simulation.log"
-HIGH_LEVEL: Final = ("building.h", "media.h", "measuring.h")
+_BUILDING: Final = ("words.h", "queues.h", "cable.h", "addresses.h", "building.h", "media.h")
+_PROGRAMS: Final = ("telling.h", "ping.h", "stream.h", "flow.h")
+HIGH_LEVEL: Final = (*_BUILDING, *_PROGRAMS)
+"""Headers, in the order in which they need each other."""
 STOP_DEADLINE_S: Final = 20.0
 
 
@@ -66,7 +69,7 @@ class SimulationRun:
         self.process = process
         self.simulator = process.simulator
         self.programs = Programs(self.simulator)
-        self.programs.resolve = self._address_of
+        self.programs.resolve = self._addresses_of
         self.over: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         self.statistics: dict[str, Any] | None = None
         self.imported_at = time.monotonic()
@@ -280,13 +283,13 @@ class SimulationRun:
         assert ec is not None
         return ec
 
-    def _address_of(self, name: str) -> str:
+    def _addresses_of(self, name: str) -> Sequence[str]:
         ec = self._ec_now
         for guid, addresses in ec.plan.node_addresses.items():
             manager = ec.get_resource(guid)
             if manager is not None and manager.name == name and addresses:
-                return next((one for one in addresses if ":" not in one), addresses[0])
-        return name
+                return addresses
+        return [name]
 
     # Running.
 

@@ -17,7 +17,9 @@ def test_ping_is_read_as_the_application_writes_it() -> None:
 
 
 def test_a_flood_over_ipv6_is_read_with_its_pattern() -> None:
-    options = PingOptions(target="fd00::2", flood=True, preload=3, pattern="Ff0", timeout_s=0, report_outstanding=True, adaptive=True, ipv6=True)
+    options = PingOptions(
+        target="fd00::2", flood=True, preload=3, pattern="Ff0", timeout_s=0, report_outstanding=True, adaptive=True, ipv6=True
+    )
     assert read_command(ping_argv(options)) == PingCommand(
         "fd00::2",
         interval_ns=10 * MS,
@@ -64,7 +66,9 @@ def test_client_is_read_as_the_application_writes_it() -> None:
 
 
 def test_streams_side_by_side_share_the_amount_and_take_turns() -> None:
-    command = read_command(["iperf3", "-c", "b", "-u", "-b", "8000000", "-l", "1000", "-P", "2", "--bidir", "-n", "3001", "--cport", "7000"])
+    command = read_command(
+        ["iperf3", "-c", "b", "-u", "-b", "8000000", "-l", "1000", "-P", "2", "--bidir", "-n", "3001", "--cport", "7000"]
+    )
     assert isinstance(command, ClientCommand)
     assert command.directions() == [False, False, True, True]
     common = "rate 8000000 length 1000 bytes 1501 window 0 mss 0 tos 0"

@@ -14,12 +14,6 @@ namespace nepi
 
 using namespace ns3;
 
-inline bool
-IsSix(const std::string& text)
-{
-    return text.find(':') != std::string::npos;
-}
-
 /** "10.0.0.1/24" in two. */
 inline std::pair<std::string, int>
 Split(const std::string& text)
@@ -72,57 +66,17 @@ PluggedIn(Ptr<Node> node, Ptr<NetDevice> device)
     return device;
 }
 
-/** A cable; its two ends are added by AddEnd. */
-inline Ptr<SimpleChannel>
-AddChannel(int64_t delay)
-{
-    Ptr<SimpleChannel> channel = CreateObject<SimpleChannel>();
-    channel->SetAttribute("Delay", TimeValue(NanoSeconds(delay)));
-    return channel;
-}
-
-/** Shape what leaves by a device and what arrives at it, whose loss is drawn from a stream of random numbers of its own. */
-inline void
-Shape(Ptr<SimpleNetDevice> device, uint64_t rate, uint32_t queue, double loss, int64_t stream)
-{
-    device->SetAttribute("DataRate", DataRateValue(DataRate(rate)));
-    while (device->GetQueue()->GetNPackets() > queue)
-    {
-        device->GetQueue()->Remove(); // what has no place any more is lost; ns-3 itself would give up
-    }
-    device->GetQueue()->SetMaxSize(QueueSize(QueueSizeUnit::PACKETS, queue));
-    PointerValue present;
-    device->GetAttribute("ReceiveErrorModel", present);
-    Ptr<RateErrorModel> errors = present.Get<RateErrorModel>();
-    if (!errors && loss > 0)
-    {
-        errors = CreateObject<RateErrorModel>();
-        errors->SetUnit(RateErrorModel::ERROR_UNIT_PACKET);
-        errors->AssignStreams(stream); // once: with each change its numbers would begin again
-        device->SetReceiveErrorModel(errors);
-    }
-    if (errors)
-    {
-        errors->SetRate(loss);
-        loss > 0 ? errors->Enable() : errors->Disable();
-    }
-}
-
+/** Plug an end of a cable in. The channel is a plain one: what becomes of frames is decided at the ends, each for its direction. */
 inline Ptr<NetDevice>
-AddEnd(Ptr<Node> node, Ptr<SimpleChannel> channel, const std::string& mac, uint16_t mtu)
+AddEnd(Ptr<Node> node, Ptr<SimpleChannel> channel, const std::string& mac, uint16_t mtu, int64_t stream)
 {
-    Ptr<SimpleNetDevice> device = CreateObject<SimpleNetDevice>();
-    device->SetAddress(Mac48Address(mac.c_str()));
-    device->SetMtu(mtu);
-    node->AddDevice(device);
-    device->SetChannel(channel);
-    return PluggedIn(node, device);
-}
-
-inline void
-SetDelay(Ptr<SimpleChannel> channel, int64_t delay)
-{
-    channel->SetAttribute("Delay", TimeValue(NanoSeconds(delay)));
+    Ptr<CableEnd> end = CreateObject<CableEnd>();
+    end->SetAddress(Mac48Address(mac.c_str()));
+    end->SetMtu(mtu);
+    end->Begin(stream);
+    node->AddDevice(end);
+    end->SetChannel(channel);
+    return PluggedIn(node, end);
 }
 
 inline uint32_t

@@ -69,7 +69,7 @@ class CableEnd : public SimpleNetDevice
         }
     }
 
-    /** Draw from these streams of random numbers from now on; ask once, because they begin anew. */
+    /** Begin as a cable that does nothing to frames, with streams of random numbers of its own from this one on. */
     void Begin(int64_t stream)
     {
         for (auto& each : m_chance)
@@ -77,6 +77,7 @@ class CableEnd : public SimpleNetDevice
             each->SetStream(stream++);
         }
         m_disciplineStream = stream;
+        Replace();
     }
 
     /** Let other values hold from now on. Frames on their way are not touched; those that wait or are being sent go at the new rate. */
@@ -84,7 +85,7 @@ class CableEnd : public SimpleNetDevice
     {
         Asked before = m_asked;
         m_asked = Asked(asked);
-        bool same = m_waiting && m_asked.discipline == before.discipline && m_asked.ecn == before.ecn;
+        bool same = m_asked.discipline == before.discipline && m_asked.ecn == before.ecn;
         if (!same || (m_asked.limit != before.limit && !m_waiting->Limit(m_asked.limit)))
         {
             Replace();
@@ -366,23 +367,9 @@ class CableEnd : public SimpleNetDevice
 
 /** Shape what leaves by an end of a cable; see Parameters in hosts/wire/parameters.py for the words. */
 inline void
-ShapeEnd(Ptr<NetDevice> end, std::string asked)
+ShapeEnd(Ptr<NetDevice> end, const std::string& asked)
 {
     DynamicCast<CableEnd>(end)->Shape(Words(asked));
-}
-
-/** Add an end to a cable that is a plain channel: what goes over it is decided at the ends, each for its direction. */
-inline Ptr<NetDevice>
-NewCableEnd(Ptr<Node> node, Ptr<SimpleChannel> channel, std::string mac, uint16_t mtu, int64_t stream)
-{
-    Ptr<CableEnd> end = CreateObject<CableEnd>();
-    end->SetAddress(Mac48Address(mac.c_str()));
-    end->SetMtu(mtu);
-    node->AddDevice(end);
-    end->SetChannel(channel);
-    end->Begin(stream);
-    end->Shape(Words("up 1 limit 1000"));
-    return end;
 }
 
 } // namespace nepi

@@ -21,8 +21,8 @@ using namespace ns3;
 class Server : public SimpleRefCount<Server>
 {
   public:
-    Server(Ptr<Node> node, uint16_t port)
-        : m_port(port)
+    Server(Ptr<Node> node, uint16_t port, bool once)
+        : m_once(once)
     {
         m_four = Listen(node, SocketTo("0.0.0.0", port));
         m_six = Listen(node, SocketTo("::", port));
@@ -70,9 +70,13 @@ class Server : public SimpleRefCount<Server>
     void Leave(Ptr<Socket> socket)
     {
         Simulator::ScheduleNow(&Socket::Close, socket);
+        if (m_once)
+        {
+            Close();
+        }
     }
 
-    uint16_t m_port;
+    bool m_once;
     Ptr<Socket> m_four, m_six;
 };
 
@@ -406,11 +410,11 @@ Server::Hear(Ptr<Socket> socket)
 inline std::map<int, Ptr<Flow>> g_flows;
 inline std::map<int, Ptr<Server>> g_servers;
 
-/** "" or why it cannot. */
+/** Listen for clients, or for one alone; return "" or why that cannot be. */
 inline std::string
-StartServer(int program, Ptr<Node> node, uint16_t port)
+StartServer(int program, Ptr<Node> node, uint16_t port, bool once)
 {
-    auto server = Create<Server>(node, port);
+    auto server = Create<Server>(node, port, once);
     if (!server->Listens())
     {
         server->Close();
@@ -421,13 +425,14 @@ StartServer(int program, Ptr<Node> node, uint16_t port)
 }
 
 inline void
-PrepareFlow(int program, Ptr<Node> client, std::string server, uint16_t port, std::string asked)
+PrepareFlow(int program, Ptr<Node> client, const std::string& server, uint16_t port, const std::string& asked)
 {
     g_flows[program] = Create<Flow>(program, client, server, port, Words(asked));
 }
 
 inline void
-AddStream(int program, Ptr<Node> from, std::string near, Ptr<Node> to, std::string target, uint16_t port, std::string asked)
+AddStream(int program, Ptr<Node> from, const std::string& near, Ptr<Node> to, const std::string& target, uint16_t port,
+          const std::string& asked)
 {
     g_flows[program]->Add(Create<Stream>(from, near, to, target, port, Words(asked)));
 }
@@ -440,7 +445,7 @@ StartFlow(int program)
 
 /** End a program at this instant, for a reason that it tells. */
 inline void
-Interrupt(int program, std::string why)
+Interrupt(int program, const std::string& why)
 {
     if (g_pings.count(program))
     {

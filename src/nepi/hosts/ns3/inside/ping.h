@@ -327,7 +327,7 @@ class Ping : public SimpleRefCount<Ping>
 inline std::map<int, Ptr<Ping>> g_pings;
 
 inline void
-StartPing(int program, Ptr<Node> node, std::string target, std::string asked)
+StartPing(int program, Ptr<Node> node, const std::string& target, const std::string& asked)
 {
     g_pings[program] = Create<Ping>(program, node, target, Words(asked));
 }

@@ -120,9 +120,7 @@ class ClientCommand:
 
     def words(self) -> str:
         """Return what the simulation has to know of the test, as `Flow` in flow.h reads it."""
-        return (
-            f"duration {self.duration_ns} interval {self.interval_ns} omit {self.omit_ns} connect_timeout {self.connect_timeout_ns}"
-        )
+        return f"duration {self.duration_ns} interval {self.interval_ns} omit {self.omit_ns} connect_timeout {self.connect_timeout_ns}"
 
     def stream_words(self, number: int) -> str:
         """Return what the simulation has to know of one stream, as `Stream` in stream.h reads it.

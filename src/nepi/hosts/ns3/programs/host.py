@@ -7,94 +7,15 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from nepi.errors import BadValueError, CommandError, ConnectError, ResourceError
+from nepi.errors import BadValueError, CommandError
 from nepi.hosts.ns3.programs.commands import ClientCommand, PingCommand, ServerCommand, read_command
-from nepi.hosts.ns3.programs.output import BEGAN, COUNTS, END, FlowReport, PingText, Row
-from nepi.hosts.port import Completed, Exit, Process
+from nepi.hosts.ns3.programs.process import SimulatedProcess
+from nepi.hosts.port import Completed, Process
 
 if TYPE_CHECKING:
     from nepi.hosts.ns3.programs.programs import Programs
 
 PROGRAMS = ("ping", "iperf3")
-
-
-class SimulatedProcess:
-    """A program in the simulation. Its times are simulated ones, in seconds since the beginning of the simulation."""
-
-    def __init__(self, programs: Programs, number: int, argv: Sequence[str], stdout: Path) -> None:
-        self._programs = programs
-        self.number = number
-        self.argv = tuple(argv)
-        self.stdout = stdout
-        self.owner = 0
-        self.started_at = programs.simulator.now_s
-        self.text: PingText | None = None
-        self.report: FlowReport | None = None
-        self.listens: tuple[int, int] | None = None
-        self._exit: asyncio.Future[Exit] = asyncio.get_running_loop().create_future()
-
-    @property
-    def pid(self) -> int:
-        """Its number in the simulation; not one of this machine's."""
-        return self.number
-
-    @property
-    def is_over(self) -> bool:
-        """Whether it has ended."""
-        return self._exit.done()
-
-    async def wait(self) -> Exit:
-        """Wait until it has ended."""
-        return await asyncio.shield(self._exit)
-
-    async def stop(self, *, grace_s: float = 5.0) -> Exit:
-        """End it, at this instant of simulated time."""
-        await self.signal(15)
-        return await self.wait()
-
-    async def signal(self, number: int) -> None:
-        """End it: it prints what it knows, as for SIGINT."""
-        if self.is_over:
-            return
-        if self.listens is not None:
-            self.end(0)
-            return
-        try:
-            await self._programs.interrupt(self.number)
-        except ConnectError:
-            self.end(None)
-
-    async def write_stdin(self, data: bytes, *, eof: bool = False) -> None:
-        """Refuse: nothing in a simulation reads standard input.
-
-        Raises:
-            ResourceError: always.
-        """
-        raise ResourceError(f"{' '.join(self.argv)!r} runs in a simulation and reads nothing", action="write", backend="ns3")
-
-    def take(self, row: Row) -> None:
-        """Take what the simulation told of it."""
-        kind = row[1]
-        if self.text is not None and kind != END:
-            self.write(self.text.line(row))
-        if self.report is not None and kind in (COUNTS, BEGAN):
-            self.report.take(row)
-        if kind == END:
-            if self.report is not None:
-                self.write(self.report.document(str(row[7])))
-            self.end(int(row[3]))
-
-    def write(self, text: str) -> None:
-        """Write to its standard output."""
-        if text:
-            with self.stdout.open("a", encoding="utf-8") as file:
-                file.write(text)
-
-    def end(self, status: int | None) -> None:
-        """Note that it has ended; None when nobody saw how."""
-        if not self._exit.done():
-            self._exit.set_result(Exit(status, self.started_at, self._programs.simulator.now_s))
-            self._programs.forget(self.number)
 
 
 class SimulatedHost:
@@ -136,7 +57,7 @@ class SimulatedHost:
         try:
             command = read_command(argv)
             if not isinstance(command, ServerCommand):
-                self._programs.address_of(command.target)
+                self._programs.address_of(command)
         except BadValueError as error:
             raise CommandError(tuple(argv), None, str(error), resource=self._name, action="start", backend="ns3") from None
         for path in (stdout, *([stderr] if stderr else [])):

@@ -4,20 +4,21 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Callable, Sequence
-from ipaddress import IPv4Address
+from ipaddress import ip_address
 from pathlib import Path
 from typing import Final
 
 from nepi.errors import BadValueError
 from nepi.hosts.ns3 import protocol
 from nepi.hosts.ns3.programs.commands import ClientCommand, PingCommand, ServerCommand
-from nepi.hosts.ns3.programs.host import SimulatedProcess
-from nepi.hosts.ns3.programs.output import FlowReport, PingText
+from nepi.hosts.ns3.programs.flow_report import CLIENT_GONE, INTERRUPT, SERVER_GONE, FlowReport
+from nepi.hosts.ns3.programs.output import PingText
+from nepi.hosts.ns3.programs.process import SimulatedProcess
 from nepi.hosts.ns3.protocol import Operation, ref
 from nepi.hosts.ns3.simulator import Event, Simulator
 
 FIRST_DATA_PORT: Final = 50_000
-CONNECT_TIMEOUT_NS: Final = 120_000_000_000
+BUSY: Final = "the server is busy running a test. try again later"
 
 
 class Programs:
@@ -25,13 +26,13 @@ class Programs:
 
     Attributes:
         simulator: where they run.
-        resolve: turns a name into an address.
+        resolve: turns a name into its addresses, in the order of the plan; what is no name is returned as it is.
         node_of: number of the simulated node that has an address; None when it is somebody else's.
     """
 
     def __init__(self, simulator: Simulator) -> None:
         self.simulator = simulator
-        self.resolve: Callable[[str], str] = lambda name: name
+        self.resolve: Callable[[str], Sequence[str]] = lambda name: [name]
         self.node_of: dict[str, int] = {}
         self._numbers = itertools.count(1)
         self._ports = itertools.count(FIRST_DATA_PORT)
@@ -47,19 +48,21 @@ class Programs:
     @property
     def wait_for_time(self) -> bool:
         """Whether one runs that does something by itself."""
-        return any(one.listens is None for one in self._running.values())
+        return any(one.server is None for one in self._running.values())
 
-    def address_of(self, target: str) -> str:
-        """Return the IPv4 address of what a program is to talk to.
+    def address_of(self, command: PingCommand | ClientCommand) -> str:
+        """Return the address of what a program is to talk to: the first that the plan gave it, or, where that was asked, of IPv6.
 
         Raises:
             BadValueError: it has none; ns-3 itself would end the whole simulation.
         """
-        address = self.resolve(target)
+        addresses = self.resolve(command.target)
+        found = next((one for one in addresses if ":" in one or not command.six), None)
         try:
-            return str(IPv4Address(address))
+            return str(ip_address(found or ""))
         except ValueError:
-            raise BadValueError(f"{target} has no IPv4 address in the simulation") from None
+            version = "IPv6 address" if command.six else "address"
+            raise BadValueError(f"{command.target} has no {version} in the simulation") from None
 
     def new_process(self, argv: Sequence[str], stdout: Path) -> SimulatedProcess:
         """Return a program that is about to be started."""
@@ -73,43 +76,48 @@ class Programs:
 
     async def start_ping(self, process: SimulatedProcess, node: int, command: PingCommand) -> None:
         """Start a ping."""
-        address = self.address_of(command.target)
+        address = self.address_of(command)
         process.text = PingText(command, address)
         await self._note_beginning(process)
-        process.write(process.text.begin(self.simulator.now_ns))
-        times = (command.interval_ns, command.size_bytes, command.timeout_ns, command.deadline_ns, command.ttl, command.tos)
-        await self.simulator.ask(protocol.static("nepi::StartPing", process.number, ref(node), address, command.count, *times))
+        await self.simulator.ask(protocol.static("nepi::StartPing", process.number, ref(node), address, command.words()))
 
     async def start_client(self, process: SimulatedProcess, node: int, command: ClientCommand) -> None:
-        """Start a measurement to a server in the simulation; without one it ends at once, as the real one does."""
-        address = self.address_of(command.target)
-        far = self.node_of.get(address)
-        directions = [command.reverse] * command.parallel + ([True] * command.parallel if command.bidir else [])
-        process.report = FlowReport(command, directions)
+        """Start a measurement. Whether something listens there, and answers, is seen by the connection that it begins with."""
+        address = self.address_of(command)
+        server = self._server_at(self.node_of.get(address), command.port)
+        near = next((text for text, number in self.node_of.items() if number == node and (":" in text) == (":" in address)), "")
+        process.report = FlowReport(command, near, address)
         await self._note_beginning(process)
-        if far is None or not any(one.listens == (far, command.port) for one in self._running.values()):
-            process.write(process.report.document("unable to connect to server: Connection refused"))
+        if server is not None and server.serving is not None:
+            process.write(process.report.at_client(BUSY))
             process.end(1)
             return
-        near_address = next((text for text, number in self.node_of.items() if number == node and ":" not in text), "")
-        patience = command.connect_timeout_ns or CONNECT_TIMEOUT_NS
-        flow = (command.duration_ns, command.interval_ns, patience)
-        operations = [protocol.static("nepi::PrepareFlow", process.number, ref(node), *flow)]
-        for from_server in directions:
-            ends = (far, node, near_address) if from_server else (node, far, address)
-            operations.append(self._stream(process.number, ends, command))
+        flow = (process.number, ref(node), address, command.port, command.words())
+        operations = [protocol.static("nepi::PrepareFlow", *flow)]
+        if server is not None and server.server is not None and near:
+            process.client_of(server)
+            far = (server.server.node, address)
+            operations += self._streams(process.number, command, (node, near), far)
         await self.simulator.ask(*operations, protocol.static("nepi::StartFlow", process.number))
 
-    def _stream(self, number: int, ends: tuple[int, int, str], command: ClientCommand) -> Operation:
-        source, sink, address = ends
-        how = (next(self._ports), command.congestion, command.udp, command.rate_bps)
-        share = (command.length_bytes, -(-command.amount_bytes // command.parallel), command.no_delay)
-        return protocol.static("nepi::AddStream", number, ref(source), ref(sink), address, *how, *share)
+    def _server_at(self, node: int | None, port: int) -> SimulatedProcess | None:
+        found = (one for one in self._running.values() if one.server is not None)
+        return next((one for one in found if one.server is not None and (one.server.node, one.server.command.port) == (node, port)), None)
+
+    def _streams(self, program: int, command: ClientCommand, client: tuple[int, str], server: tuple[int, str]) -> list[Operation]:
+        operations = []
+        for number, from_server in enumerate(command.directions()):
+            (source, near), (sink, far) = (server, client) if from_server else (client, server)
+            ends = (ref(source), near, ref(sink), far, next(self._ports))
+            operations.append(protocol.static("nepi::AddStream", program, *ends, command.stream_words(number)))
+        return operations
 
     async def start_server(self, process: SimulatedProcess, node: int, command: ServerCommand) -> None:
-        """Start a server: clients find it from now on."""
+        """Start a server: it listens from now on."""
         await self._note_beginning(process)
-        process.listens = (node, command.port)
+        start = protocol.static("nepi::StartServer", process.number, ref(node), command.port, command.one_off)
+        (refusal,) = await self.simulator.ask(start)
+        process.serve(node, command, str(refusal or ""))
 
     async def _note_beginning(self, process: SimulatedProcess) -> None:
         """Ask for the time: in real time what is known of it may be old."""
@@ -117,9 +125,16 @@ class Programs:
         self.simulator.now_ns = max(self.simulator.now_ns, now_ns)
         process.started_at = self.simulator.now_s
 
-    async def interrupt(self, number: int) -> None:
+    async def interrupt(self, process: SimulatedProcess) -> None:
         """End a program at this instant; what it has to say has been taken when this returns."""
-        await self.simulator.ask(protocol.static("nepi::Interrupt", number))
+        if process.server is None:
+            await self.simulator.ask(protocol.static("nepi::Interrupt", process.number, INTERRUPT + CLIENT_GONE))
+            return
+        operations = [protocol.static("nepi::Interrupt", process.number, "")]
+        if process.serving is not None:  # its client hears of it
+            operations.insert(0, protocol.static("nepi::Interrupt", process.serving.number, SERVER_GONE))
+        await self.simulator.ask(*operations)
+        process.end(1)
 
     async def interrupt_all(self) -> None:
         """End all of them: no time will pass any more."""
@@ -147,12 +162,14 @@ def rehearsal(first: int, second: int) -> list[Operation]:
     near, far = ref(first), ref(second)
     made = [protocol.create(number, "ns3::Node") for number in (first, second)]
     made += [protocol.check("nepi::BecomeComputer", one, True, "") for one in (near, far)]
+    test = ClientCommand("10.0.0.1", interval_ns=0)
     programs = [
-        protocol.static("nepi::StartPing", -1, near, "10.0.0.1", 1, 1, 56, 1, 0, 0, 0),
-        protocol.static("nepi::PrepareFlow", -2, near, 1, 1, 1),
-        protocol.static("nepi::AddStream", -2, near, far, "10.0.0.1", 1, "", False, 0, 1, 0, False),
+        protocol.static("nepi::StartPing", -1, near, "10.0.0.1", PingCommand("10.0.0.1").words()),
+        protocol.static("nepi::StartServer", -3, far, 5201, False),
+        protocol.static("nepi::PrepareFlow", -2, near, "10.0.0.1", 5201, test.words()),
+        protocol.static("nepi::AddStream", -2, near, "10.0.0.2", far, "10.0.0.1", 1, test.stream_words(0)),
         protocol.static("nepi::StartFlow", -2),
-        *(protocol.static("nepi::Interrupt", number) for number in (-1, -2)),
+        *(protocol.static("nepi::Interrupt", number, "") for number in (-1, -2, -3)),
     ]
     ends = [protocol.static("nepi::EndAnimation"), protocol.statistics()]
     return [*made, *programs, *ends, protocol.rehearse(), protocol.forget(first), protocol.forget(second)]
