@@ -94,7 +94,7 @@ def change(pairs: Pairs) -> None:
     """A link that is changed, and pulled out."""
     a, b, link = pairs.link("change", delay="20ms", loss="100%")
     before = None
-    steps = [{}, {"loss": 0}, {"delayBack": "50ms"}, {"up": False}, {"up": True, "rate": "1Mbit"}]
+    steps: list[dict[str, Any]] = [{}, {"loss": 0}, {"delayBack": "50ms"}, {"up": False}, {"up": True, "rate": "1Mbit"}]
     for number, values in enumerate(steps):
         ping = pairs.ec.add("Ping", a, target=b, name=f"change-{number}", count=3, interval="20ms", timeout="1s", expectedStatus="0,1")
         if before is not None:

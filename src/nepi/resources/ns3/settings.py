@@ -26,6 +26,7 @@ _AS_LINUX: Final = {
     "ns3::TcpSocket::SndBufSize": "4194304",
     "ns3::TcpSocket::RcvBufSize": "6291456",
     "ns3::TcpSocketBase::MinRto": "200ms",
+    "ns3::TcpSocket::DelAckTimeout": "40ms",
     "ns3::TcpSocket::InitialCwnd": "10",
     "ns3::ArpCache::PendingQueueSize": "100",
 }

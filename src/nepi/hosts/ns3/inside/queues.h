@@ -173,6 +173,7 @@ class WaitingInDiscipline : public Waiting
     {
         item->from = frame.from;
         item->corrupt = frame.corrupt;
+        item->SetTimeStamp(Simulator::Now());
         m_discipline->Enqueue(item);
     }
 
