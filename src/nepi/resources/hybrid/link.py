@@ -6,7 +6,6 @@ from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
 from typing import Any, ClassVar
 
-from nepi.errors import ResourceError
 from nepi.execution.attribute import Attribute, Flags
 from nepi.execution.trace import Trace
 from nepi.hosts.impairments import Impairments
