@@ -22,6 +22,7 @@ from nepi.hosts.ns3.start import expect
 from nepi.model.states import ENDED, ResourceAction, ResourceState
 from nepi.resources.ns3.blueprint import PHASES
 from nepi.resources.ns3.caching import keep_catalogue
+from nepi.resources.ns3.high_rehearsal import high_level
 from nepi.resources.ns3.pacing import Followed, Pace
 from nepi.resources.ns3.place import open_simulator
 from nepi.resources.ns3.provenance import note_simulation
@@ -242,7 +243,7 @@ class SimulationRun:
         """Let the simulation know what the high level needs; once."""
         if self._high_level is None:
             operations = [protocol.load(header) for header in HIGH_LEVEL]
-            expect("high level", [*operations, *(one for one in rehearsal(1, 2) if one != protocol.rehearse())])
+            expect("high level", high_level(HIGH_LEVEL))
             if self.is_real_time and not self.has_begun:
                 operations += rehearsal(self.new_ref(), self.new_ref())
             self._high_level = asyncio.get_running_loop().create_task(self.ask(*operations))

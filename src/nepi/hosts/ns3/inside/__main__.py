@@ -64,13 +64,14 @@ def rehearse(world: World | None, operations: list[Any]) -> None:
     """Do operations, so that they are compiled, and take apart what they made: who is forked afterwards finds nothing of it."""
     if world is None:
         return
-    for operation in operations:
-        answer = world.do(operation)
-        if isinstance(answer, dict):
-            sys.stderr.write(f"not rehearsed: {operation}: {answer['error']}\n")
-    world.destroy()
-    world.is_over = False
-    world.ns.RngSeedManager.ResetNextStreamIndex()
+    for _ in range(2):  # some of it is compiled when it is used again
+        for operation in operations:
+            answer = world.do(operation)
+            if isinstance(answer, dict):
+                sys.stderr.write(f"not rehearsed: {operation}: {answer['error']}\n")
+        world.destroy()
+        world.is_over = False
+        world.ns.RngSeedManager.ResetNextStreamIndex()
 
 
 def main() -> None:
