@@ -12,6 +12,7 @@ from pathlib import Path
 
 import pytest
 
+from nepi.hosts.ns3.start import held, warm_up
 from nepi.testing import Leaks, VirtualController, VirtualLoop, full_disk, virtual_controller, what_is_open
 from nepi.testing.pytest_plugin import ec, new_controller, no_leaks
 
@@ -221,6 +222,13 @@ def test_what_ends_by_itself_is_no_leak() -> None:
     with Leaks():
         threading.Thread(target=threading.Event().wait, args=(0.05,)).start()
     assert what_is_open()
+
+
+def test_what_is_kept_for_the_next_simulation_is_no_leak() -> None:
+    with Leaks(grace_s=0.0):
+        cool_down = warm_up()
+        assert len(held()) == 1
+    cool_down()
 
 
 def test_an_error_inside_is_not_hidden_by_what_it_left_open() -> None:
