@@ -149,3 +149,11 @@ def test_applications_over_ssh_are_counted_beside_bare_commands(tmp_path: Path) 
     assert table[0] == "10 applications on 2 hosts, seconds since deploy():"
     assert 0 < figures["ready"] <= figures["started"] <= figures["finished"] <= figures["released"]
     assert figures["per_s"] > 0 < figures["bare_s"]
+
+
+@pytest.mark.ns3
+def test_starts_of_simulations_are_measured_beside_a_process_of_its_own(tmp_path: Path) -> None:
+    table, figures = bench(tmp_path, "ns3_start.py", "--count", "1")
+    assert [line.split("  ")[0] for line in table[1:6]] == ["by itself", "first", "second", "further", "slowest further"]
+    assert 0 < figures["further"]["ready_s"] < figures["first"]["ready_s"]
+    assert 0 < figures["further_mb"]["private"] < figures["further_mb"]["rss"]
