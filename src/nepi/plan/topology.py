@@ -95,7 +95,7 @@ class _Finder:
     def take_interface(self, one: ResourceDescription) -> None:
         nodes = self._graph.peers_of_role(one.guid, "node")
         media = self._graph.peers_of_role(one.guid, "switch", "link")
-        bridges = [medium for medium in media if nodes and nodes[0] in self._graph.peers(medium)]
+        bridges = [medium for medium in self._graph.peers_of_role(one.guid, "switch") if nodes and nodes[0] in self._graph.peers(medium)]
         media = [medium for medium in media if medium not in bridges]
         if len(nodes) > 1 or (not nodes and one.guid not in self._graph.lacking):
             self._graph.mistake(one.guid, f"is connected to {_count(len(nodes), 'node')}: connect it to exactly one")

@@ -198,14 +198,8 @@ class Side:
         ec, wire, nodes = self.ec, self.ec.add("CsmaChannel", DataRate="100Mbps"), [self.node(), self.node()]
         ec.add("CsmaNetDevice", nodes[0], wire, ip="10.8.0.1", prefix="24")
         lease = ec.add("CsmaNetDevice", nodes[1], wire)
-        server = {
-            "PoolAddresses": "10.8.0.0",
-            "PoolMask": "/24",
-            "FirstAddress": "10.8.0.10",
-            "LastAddress": "10.8.0.20",
-            "Gateway": "10.8.0.1",
-        }
-        ec.add("DhcpServer", nodes[0], **server)
+        server = ec.add("DhcpServer", nodes[0], PoolAddresses="10.8.0.0", PoolMask="/24", Gateway="10.8.0.1")
+        server.set(FirstAddress="10.8.0.10", LastAddress="10.8.0.20")
         client = ec.add("DhcpClient", nodes[1], lease, StartTime="1s")
         client.enable_trace("NewLease")
         self.lease = client
@@ -219,13 +213,44 @@ class Side:
         ec.add("Radvd", nodes[0], router, network="2001:db8:99::/64")
         self.echo("Radvd", nodes[1], nodes[0], "2001:db8:99::1", start="20s")
 
-    def battery(self, devices: list[Handle], node: Handle) -> Handle:
-        """A battery that a Wi-Fi device draws from, and the sun charges."""
-        source = self.ec.add("ns3::energy::BasicEnergySource", node, BasicEnergySourceInitialEnergyJ=200.0)
-        self.ec.add("WifiRadioEnergyModel", devices[0], source)
-        self.ec.add("ns3::energy::BasicEnergyHarvester", source)
+    def battery(self) -> Handle:
+        """A Wi-Fi device with a battery that the sun charges."""
+        ec, node, air = self.ec, self.node(0), self.air()
+        layer = ec.add("YansWifiPhy", air)
+        device = ec.add("WifiNetDevice", node, layer, ip="10.9.0.1", prefix="24")
+        source = ec.add("ns3::energy::BasicEnergySource", node, BasicEnergySourceInitialEnergyJ=200.0)
+        ec.add("WifiRadioEnergyModel", device, source)
+        ec.add("ns3::energy::BasicEnergyHarvester", source)
         source.enable_trace("RemainingEnergy")
         return source
+
+    def placed(self) -> list[Handle]:
+        """Nodes that move along points, at random between places, and within bounds; what tells of their moves."""
+        ec = self.ec
+        nodes = [self.node() for _ in range(3)]
+        points = ec.add("WaypointMobilityModel", nodes[0], waypoints="0 0:0:0, 10 100:0:0, 20 100:50:0")
+        places = ec.add("ListPositionAllocator", positions="0:0:0, 10:10:0, 20:0:0")
+        wanderer = ec.add("RandomWaypointMobilityModel", nodes[1], places, Speed="ns3::ConstantRandomVariable[Constant=2]")
+        start = ec.add("GridPositionAllocator", MinX=5.0, MinY=5.0)
+        walker = ec.add("RandomWalk2dMobilityModel", nodes[2], start, Bounds="0|50|0|50", Time="5s", Mode="Time")
+        ec.add("Building", self._simulation, Boundaries="0|10|0|10|0|6")
+        for model in (points, wanderer, walker):
+            model.enable_trace("CourseChange")
+        return [points, wanderer, walker]
+
+    def pages(self) -> Handle:
+        """A browser and a server of pages, over BBR; and a bulk transfer beside them. The browser."""
+        ec, nodes, cable = self.ec, [self.node(), self.node()], self.ec.add("PointToPointChannel", Delay="5ms")
+        for number, node in enumerate(nodes, 1):
+            ec.add("PointToPointNetDevice", node, cable, DataRate="10Mbps", ip=f"10.10.0.{number}", prefix="24")
+            ec.add("TcpL4Protocol", node, SocketType="ns3::TcpBbr")
+        ec.add("ThreeGppHttpServer", nodes[0], LocalAddress="10.10.0.1")
+        browser = ec.add("ThreeGppHttpClient", nodes[1], RemoteServerAddress="10.10.0.1", StartTime="1s")
+        browser.enable_trace("RxPage")
+        ec.add("PacketSink", nodes[0], Local="0.0.0.0:9", Protocol="ns3::TcpSocketFactory")
+        ec.add("BulkSendApplication", nodes[1], Remote="10.10.0.1:9", MaxBytes=100_000, Protocol="ns3::TcpSocketFactory", StartTime="1s")
+        ec.add("ns3::V4Ping", nodes[0], Destination="10.10.0.2", Count=3)
+        return browser
 
 
 def rows(resource: Handle, trace: str) -> int:

@@ -169,12 +169,18 @@ AddRouting(Ptr<Node> node, Ptr<Object> protocol, int priority)
                : "its node has no IP stack that it fits";
 }
 
-/** Dynamic source routing, which is a protocol between IP and TCP, UDP and so on. */
+/** Dynamic source routing, which is a protocol between IP and TCP, UDP and ICMP: they send by it. */
 inline std::string
 AddSourceRouting(Ptr<Node> node, Ptr<dsr::DsrRouting> routing)
 {
-    routing->SetNode(node);
+    auto udp = node->GetObject<UdpL4Protocol>();
+    auto send = MakeCallback(&dsr::DsrRouting::Send, routing);
+    routing->SetDownTarget(udp->GetDownTarget());
+    udp->SetDownTarget(send);
+    node->GetObject<TcpL4Protocol>()->SetDownTarget(send);
+    node->GetObject<Icmpv4L4Protocol>()->SetDownTarget(send);
     node->AggregateObject(routing);
+    routing->SetNode(node);
     return "";
 }
 

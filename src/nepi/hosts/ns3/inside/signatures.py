@@ -31,6 +31,7 @@ ARGUMENTS = {
     "ns3::QosTxop::TxopTracedCallback": "ns3::Time, ns3::Time, uint8_t",
     "ns3::Txop::BackoffValueTracedCallback": "uint32_t, uint8_t",
     "ns3::Txop::CwValueTracedCallback": "uint32_t, uint8_t",
+    "ns3::QueueDiscItem::TracedCallback": "ns3::Ptr<const ns3::QueueDiscItem>",
     "ns3::SequenceNumber32TracedValueCallback": f"{_SEQUENCE}, {_SEQUENCE}",
     "ns3::StaWifiMac::EmlsrLinkSwitchCallback": "uint8_t, ns3::Ptr<ns3::WifiPhy>",
     "ns3::StaWifiMac::LinkSetupCallback": f"uint8_t, {_MAC}",
@@ -50,11 +51,15 @@ ARGUMENTS = {
     ),
     "ns3::WifiPhy::MonitorSnifferTxTracedCallback": f"{_PACKET}, uint16_t, ns3::WifiTxVector, ns3::MpduInfo, uint16_t",
     "ns3::SpectrumWifiPhy::SignalTransmissionCallback": f"{_PPDU}, const ns3::WifiTxVector&",
-    # By source, where the documented type exists and is wrong.
-    "DropBeforeEnqueue ns3::QueueDiscItem::TracedCallback": "ns3::Ptr<const ns3::QueueDiscItem>, const char*",
-    "DropAfterDequeue ns3::QueueDiscItem::TracedCallback": "ns3::Ptr<const ns3::QueueDiscItem>, const char*",
-    "Mark ns3::QueueDiscItem::TracedCallback": "ns3::Ptr<const ns3::QueueDiscItem>, const char*",
 }
+_DROPPED = "ns3::Ptr<const ns3::QueueDiscItem>, const char*"
+OF_SOURCE = {
+    ("ns3::QueueDisc", "DropBeforeEnqueue"): _DROPPED,
+    ("ns3::QueueDisc", "DropAfterDequeue"): _DROPPED,
+    ("ns3::QueueDisc", "Mark"): _DROPPED,
+    ("ns3::lrwpan::LrWpanMac", "IfsEnd"): "ns3::Time",
+}
+"""Where the documented type is that of other sources."""
 
 
 def function_type(typeid: str, source: str, documented: str) -> str:
@@ -65,6 +70,5 @@ def function_type(typeid: str, source: str, documented: str) -> str:
         source: its name.
         documented: the type that the source names.
     """
-    is_disc = typeid == "ns3::QueueDisc"  # queues have sources of these names, too
-    arguments = ARGUMENTS.get(f"{source} {documented}" if is_disc else "") or ARGUMENTS.get(documented)
+    arguments = OF_SOURCE.get((typeid, source)) or ARGUMENTS.get(documented)
     return f"void (*)({arguments})" if arguments else documented

@@ -76,11 +76,14 @@ JoinAloha(Ptr<Node> node, Ptr<AlohaNoackNetDevice> device, Ptr<HalfDuplexIdealPh
     return "";
 }
 
+/** The frames that the MAC sends and gets; with `promiscuous`, all that it hears. */
 inline std::string
 WriteLrWpan(Ptr<lrwpan::LrWpanNetDevice> device, const std::string& path, bool promiscuous)
 {
-    LrWpanHelper().EnablePcap(path, device, promiscuous, true);
-    return "";
+    auto file = PcapHelper().CreateFile(path, std::ios::out, PcapHelper::DLT_IEEE802_15_4);
+    g_packet_files.push_back(file);
+    Callback<void, Ptr<const Packet>> write([file](Ptr<const Packet> packet) { file->Write(Simulator::Now(), packet); });
+    return device->GetMac()->TraceConnectWithoutContext(promiscuous ? "PromiscSniffer" : "Sniffer", write) ? "" : "its MAC cannot be listened to";
 }
 
 } // namespace nepi

@@ -156,6 +156,7 @@ def fitting(one: ResourceDescription, peers: Sequence[ResourceDescription], _: M
         return
     if known.is_a(typeid, "ns3::FdNetDevice") and not any(peer.rtype.startswith("hybrid::") for peer in peers):
         yield "needs a descriptor that is opened outside: use a hybrid::Link, which opens a tap and passes it"
+    yield from _unwritable(one, typeid)
     if _has_no_ip(typeid) and one.attributes.get("ip"):
         yield _NO_IP[typeid]
     for peer in peers:
@@ -170,8 +171,28 @@ def fitting(one: ResourceDescription, peers: Sequence[ResourceDescription], _: M
 
 _NO_IP: Final[Mapping[str, str]] = {
     "ns3::lrwpan::LrWpanNetDevice": "has no IP of its own: connect an ns3::SixLowPanNetDevice to it and to its node, and give `ip` to that",
-    "ns3::AlohaNoackNetDevice": "has no IP, because it cannot answer while it hears: use ns3::PacketSocketClient and ns3::PacketSocketServer",
+    "ns3::AlohaNoackNetDevice": "has no IP, as it cannot answer while it hears: use ns3::PacketSocketClient and ns3::PacketSocketServer",
 }
+
+
+_FILES: Final[Mapping[str, tuple[str, ...]]] = {
+    "pcap": ("ns3::WifiNetDevice", "ns3::lrwpan::LrWpanNetDevice"),
+    "promiscPcap": ("ns3::WifiNetDevice", "ns3::lrwpan::LrWpanNetDevice"),
+    "ascii": ("ns3::PointToPointNetDevice", "ns3::CsmaNetDevice", "ns3::WifiNetDevice"),
+}
+"""Devices whose packets can be written, beside those that have a source for it."""
+
+
+def _unwritable(one: ResourceDescription, typeid: str) -> Iterable[str]:
+    known = catalogue()
+    if not known.is_a(typeid, _DEVICE):
+        return
+    sources = {source.name for ancestor in known.lineage(typeid) for source in known[ancestor].traces}
+    for trace in one.traces:
+        can = trace not in _FILES or any(known.is_a(typeid, kind) for kind in _FILES[trace])
+        if not can and (trace == "ascii" or "Sniffer" not in sources):
+            others = ", ".join(sorted(sources)) or "none"
+            yield f"is a {one.rtype}, whose packets ns-3 cannot write as {trace}; its other traces: {others}"
 
 
 def _has_no_ip(typeid: str) -> bool:
@@ -186,10 +207,8 @@ def typeid_of(rtype: str) -> str:
 def _is_on_channel(one: str, other: str) -> bool:
     """Whether one of them is a channel and the other what could be on one: that is told from the other side."""
     known = catalogue()
-    return any(
-        known.is_a(left, "ns3::Channel") and (known.is_a(right, _DEVICE) or known.is_a(right, _PHY))
-        for left, right in ((one, other), (other, one))
-    )
+    channels = [typeid for typeid in (one, other) if known.is_a(typeid, "ns3::Channel")]
+    return len(channels) == 1 and any(known.is_a(typeid, kind) for typeid in (one, other) for kind in (_DEVICE, _PHY))
 
 
 def _misfits(one: ResourceDescription, channel: ResourceDescription) -> Iterable[str]:

@@ -28,6 +28,14 @@ class LrWpan(Device):
         channel = ref_or_none(self.guid_of("ns3::SpectrumChannel"))
         return [*own, check("JoinLrWpan", ref(node), ref(self.guid), channel, self.get("mac") or "", self.get("panId"))]
 
+    def recordings(self) -> list[Operation]:
+        """Let its MAC write its frames."""
+        kinds = [kind for kind in ("pcap", "promiscPcap") if (trace := (self._own_trcs or {}).get(kind)) is not None and trace.enabled]
+        for kind in kinds:
+            self.trace_path(kind).parent.mkdir(parents=True, exist_ok=True)
+        frames = [check("WriteLrWpan", ref(self.guid), str(self.trace_path(kind)), kind != "pcap") for kind in kinds]
+        return [*(one for one in super().recordings() if one[0] != "packets"), *frames]
+
 
 class Aloha(Device):
     """ns-3's ideal radio that sends when it has something to send. It cannot answer while it hears: packet sockets only, no IP."""

@@ -23,7 +23,7 @@ class Thing(Ns3Object):
     """An object of a type of the catalogue.
 
     Attributes:
-        header: the C++ of its kind, in `hosts/ns3/inside`, compiled when the first of the kind is built; "" when what is always there suffices.
+        header: the C++ of its kind, compiled when the first of the kind is built; "" when what is always there suffices.
         uses_stack: whether a node that it is connected to gets an IP stack for it.
     """
 

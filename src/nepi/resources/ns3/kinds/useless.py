@@ -24,7 +24,7 @@ USELESS: Final[Mapping[str, str]] = {
     "ns3::BridgeChannel": "a bridge has its own: connect the bridge to the devices that are its ports",
     "ns3::LoopbackNetDevice": "every node that has an IP stack has one",
     "ns3::VirtualNetDevice": "it passes packets to C++ code of its user, and there is none: use ns3::PointToPointNetDevice",
-    "ns3::TapBridge": "the program that opens its tap is not in the wheel: use a hybrid::Link, which joins a namespace with a simulated node",
+    "ns3::TapBridge": "what opens its tap is not in the wheel: use a hybrid::Link, which joins a namespace with a simulated node",
     "ns3::NonCommunicatingNetDevice": _SPECTRUM,
     "ns3::WaveformGenerator": _SPECTRUM,
     "ns3::TvSpectrumTransmitter": _SPECTRUM,

@@ -1,0 +1,117 @@
+"""What fits what in ns-3: every type of the catalogue is of use or says why not, and connections that do nothing are mistakes."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+
+from nepi import ExperimentController
+from nepi.errors import PlanError
+from nepi.resources.ns3.catalogue import catalogue
+from nepi.resources.ns3.kinds import KINDS, Thing
+from nepi.resources.ns3.kinds.fitting import CHANNELS, PAIRS, WITHOUT_CHANNEL, has_effect, why_useless
+from nepi.resources.ns3.kinds.useless import USELESS
+
+KNOWN = catalogue()
+TYPES = KNOWN.resource_types()
+BELOW_DEVICES = ("ns3::NetDevice", "ns3::Channel", "ns3::WifiPhy", "ns3::WifiMac", "ns3::SpectrumPhy", "ns3::UanPhy", "ns3::UanMac")
+
+
+@pytest.fixture
+def ec() -> Iterator[ExperimentController]:
+    controller = ExperimentController("fitting", backend="ns3")
+    yield controller
+    controller.shutdown()
+
+
+def mistakes(ec: ExperimentController) -> str:
+    with pytest.raises(PlanError) as caught:
+        ec.check()
+    return str(caught.value)
+
+
+def is_of_use(typeid: str) -> bool:
+    kind = next((KINDS[one] for one in KNOWN.lineage(typeid) if one in KINDS), Thing)
+    return kind is not Thing or any(has_effect(typeid, other) for other in ("ns3::UanNetDevice", *TYPES) if not why_useless(other))
+
+
+@pytest.mark.parametrize("typeid", TYPES)
+def test_every_type_is_of_use_or_says_what_to_use_instead(typeid: str) -> None:
+    assert why_useless(typeid) or is_of_use(typeid)
+
+
+@pytest.mark.parametrize("typeid", [one for one in TYPES if any(KNOWN.is_a(one, kind) for kind in BELOW_DEVICES)])
+def test_every_device_channel_and_layer_is_joined_or_says_why_not(typeid: str) -> None:
+    if why_useless(typeid):
+        return
+    lineage = KNOWN.lineage(typeid)
+    if KNOWN.is_a(typeid, "ns3::NetDevice"):
+        assert any(one in CHANNELS or one in WITHOUT_CHANNEL for one in lineage)
+    elif KNOWN.is_a(typeid, "ns3::Channel"):
+        assert any(KNOWN.is_a(typeid, channel) for channels in CHANNELS.values() for channel in channels)
+    else:
+        assert any(KNOWN.is_a(typeid, "ns3::" + kind) for kind in ("WifiPhy", "WifiMac")) or any(
+            has_effect(typeid, device) for device in (*CHANNELS, *WITHOUT_CHANNEL, "ns3::AlohaNoackNetDevice") if device in KNOWN
+        )
+
+
+def test_the_tables_name_types_that_there_are() -> None:
+    named = {*USELESS, *CHANNELS, *WITHOUT_CHANNEL, *KINDS, *(one for pair in PAIRS for one in pair)}
+    assert {one for one in named if one not in KNOWN} == set()
+
+
+@pytest.mark.parametrize(
+    ("device", "channel", "why"),
+    [
+        ("LteUeNetDevice", "YansWifiChannel", "it takes no channel: connect it to a node and to an ns3::LteHelper"),
+        ("ns3::lrwpan::LrWpanNetDevice", "CsmaChannel", "it takes a ns3::MultiModelSpectrumChannel or a ns3::SingleModelSpectrumChannel"),
+        ("UanNetDevice", "CsmaChannel", "it takes a ns3::UanChannel"),
+        ("BaseStationNetDevice", "UanChannel", "it takes a ns3::SimpleOfdmWimaxChannel"),
+        ("MeshPointDevice", "SimpleChannel", "it takes a ns3::YansWifiChannel or a ns3::MultiModelSpectrumChannel"),
+    ],
+)
+def test_a_device_on_a_channel_of_another_kind_is_told_which_it_takes(
+    ec: ExperimentController, device: str, channel: str, why: str
+) -> None:
+    node = ec.add("Node", ec.add("Simulation"))
+    ec.add(device, node, ec.add(channel))
+    assert why in mistakes(ec)
+
+
+@pytest.mark.parametrize(
+    ("rtype", "values", "why"),
+    [
+        ("TapBridge", {}, "use a hybrid::Link"),
+        ("FdNetDevice", {}, "needs a descriptor that is opened outside: use a hybrid::Link"),
+        ("VirtualNetDevice", {}, "use ns3::PointToPointNetDevice"),
+        ("LoopbackNetDevice", {}, "every node that has an IP stack has one"),
+        ("TcpBbr", {}, "name it as SocketType of an ns3::TcpL4Protocol"),
+        ("Ipv4StaticRouting", {}, "connect an ns3::Route"),
+        ("LrWpanNetDevice", {"ip": "10.0.0.1"}, "connect an ns3::SixLowPanNetDevice to it"),
+        ("ns3::energy::BasicEnergyHarvester", {}, "its connection to n, a ns3::Node, would do nothing"),
+    ],
+)
+def test_what_would_do_nothing_is_a_mistake_that_says_what_to_use(
+    ec: ExperimentController, rtype: str, values: dict[str, Any], why: str
+) -> None:
+    node = ec.add("Node", ec.add("Simulation"), name="n")
+    ec.add(rtype, node, **values)
+    assert why in mistakes(ec)
+
+
+def test_a_trace_of_packets_that_ns3_cannot_write_is_a_mistake_with_the_other_traces(ec: ExperimentController) -> None:
+    node = ec.add("Node", ec.add("Simulation"))
+    ec.add("UanNetDevice", node, ec.add("UanChannel")).enable_trace("pcap")
+    assert "whose packets ns-3 cannot write as pcap; its other traces: Rx, Tx" in mistakes(ec)
+
+
+def test_the_plan_knows_a_bridge_as_a_switch_within_its_node(ec: ExperimentController) -> None:
+    simulation = ec.add("Simulation")
+    hosts, switch = [ec.add("Node", simulation) for _ in range(2)], ec.add("Node", simulation)
+    cables = [ec.add("CsmaChannel") for _ in hosts]
+    ends = [ec.add("CsmaNetDevice", host, cable) for host, cable in zip(hosts, cables, strict=True)]
+    ec.add("BridgeNetDevice", switch, *(ec.add("CsmaNetDevice", switch, cable) for cable in cables))
+    plan = ec.check()
+    assert [plan.interfaces[one.guid][0].addresses for one in ends] == [("10.0.0.1/24", "fd00::1/64"), ("10.0.0.2/24", "fd00::2/64")]
