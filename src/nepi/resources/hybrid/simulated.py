@@ -7,6 +7,7 @@ import contextlib
 from nepi.errors import NepiError
 from nepi.hosts.ns3 import protocol
 from nepi.hosts.ns3.protocol import ref
+from nepi.hosts.ns3.start import expect
 from nepi.resources.ns3.simulation_run import SimulationRun
 
 GHOST = "ghost.h"
@@ -30,10 +31,12 @@ class Ghost:
 
     async def appear(self) -> None:
         """Make its node."""
+        expect("ghosts", [protocol.load(GHOST), protocol.static("nepi::AddGhostNode", store=1), protocol.forget(1)])
         await self._simulation.ask(protocol.load(GHOST), protocol.static("nepi::AddGhostNode", store=self.node))
 
     async def haunt(self, device: int, descriptor: int, *, is_tunnel: bool) -> None:
         """Let what a device gets go to a descriptor, and the other way round. The descriptor is the ghost's from now on."""
+        expect("ghosts", [protocol.load(GHOST), protocol.static("nepi::AddGhostNode", store=1), protocol.forget(1)])
         await self._simulation.ask(protocol.static("nepi::Haunt", ref(device), descriptor, is_tunnel, store=self._ghost))
         self._is_there = True
 
@@ -42,4 +45,5 @@ class Ghost:
         if self._is_there:
             self._is_there = False
             with contextlib.suppress(NepiError):  # it ended with the simulation
-                await self._simulation.ask(protocol.static("nepi::Detach", ref(self._ghost)))
+                expect("ghosts", [protocol.load(GHOST), protocol.static("nepi::AddGhostNode", store=1), protocol.forget(1)])
+        await self._simulation.ask(protocol.static("nepi::Detach", ref(self._ghost)))
