@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
-from nepi.errors import CommandError
+from nepi.errors import CommandError, ResourceError
 from nepi.execution.resource import ResourceManager
 from nepi.hosts.ns3.taps import passed, tap_on
 from nepi.plan.result import InterfacePlan
 from nepi.resources.netns.node import Node
 from nepi.resources.netns.run import NamespaceRun
+from nepi.resources.ns3.place import machine_of
 from nepi.resources.ns3.simulation_run import SimulationRun
 
 DEADLINE_S = 20.0
+DEFAULT_MTU = 1500
 
 
 class NamespaceEnd:
@@ -29,8 +31,19 @@ class NamespaceEnd:
         self._run: NamespaceRun | None = None
 
     async def reach(self, simulation: SimulationRun, mtu_bytes: int | None) -> int:
-        """Return how long its packets are."""
-        return mtu_bytes or 1500
+        """Return how long its packets are.
+
+        Raises:
+            ResourceError: the simulation runs on another machine.
+        """
+        machine = machine_of(simulation.resource) if simulation.resource is not None else None
+        if machine is not None:
+            raise ResourceError(
+                f"{simulation.name} runs on {machine.name}, where the tap of a namespace of this machine cannot be read: "
+                f"run it here, or join it with hosts (linux::Node), to which there are tunnels",
+                resource=self._owner.name,
+            )
+        return mtu_bytes or DEFAULT_MTU
 
     async def open(self, simulation: SimulationRun, mtu_bytes: int) -> int:
         """Open the tap; return its descriptor in the simulation.

@@ -36,7 +36,6 @@ class Ghost:
 
     async def haunt(self, device: int, descriptor: int, *, is_tunnel: bool) -> None:
         """Let what a device gets go to a descriptor, and the other way round. The descriptor is the ghost's from now on."""
-        expect("ghosts", [protocol.load(GHOST), protocol.static("nepi::AddGhostNode", store=1), protocol.forget(1)])
         await self._simulation.ask(protocol.static("nepi::Haunt", ref(device), descriptor, is_tunnel, store=self._ghost))
         self._is_there = True
 
@@ -45,5 +44,4 @@ class Ghost:
         if self._is_there:
             self._is_there = False
             with contextlib.suppress(NepiError):  # it ended with the simulation
-                expect("ghosts", [protocol.load(GHOST), protocol.static("nepi::AddGhostNode", store=1), protocol.forget(1)])
-        await self._simulation.ask(protocol.static("nepi::Detach", ref(self._ghost)))
+                await self._simulation.ask(protocol.static("nepi::Detach", ref(self._ghost)))
