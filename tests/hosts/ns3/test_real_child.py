@@ -153,23 +153,6 @@ def test_a_run_is_spoken_to_between_its_events_and_stopped(child: Child, tmp_pat
     assert (tmp_path / "a.tr").read_text().startswith("+ 0 /NodeList/")
 
 
-def test_what_ns3_gives_up_for_is_the_reason_of_its_death(tmp_path: Path) -> None:
-    child = Child(tmp_path / "stderr")
-    node, client = child.number(), child.number()
-    child.ask(
-        protocol.create(node, "ns3::Node", {}),
-        protocol.check("nepi::InstallStack", ref(node)),
-        protocol.create(client, "ns3::UdpEchoClient", {}),
-        protocol.invoke(node, "AddApplication", ref(client)),
-        protocol.run(None),
-    )
-    assert child.hear() == {"event": "began", "now_ns": 0}
-    what = child.hear()["what"]
-    assert child.hear() == {"event": "gone"}
-    said = reason_of_death(child.close(), what, (tmp_path / "stderr").read_text())
-    assert said == "ns-3 gave up: Remote address not properly set"
-
-
 def test_a_fault_in_cpp_is_the_reason_of_its_death(child: Child) -> None:
     """The last of this module: the process that all share ends here."""
     os.kill(child.process.pid, signal.SIGFPE)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import os
 import signal
+import subprocess
 import sys
 from collections.abc import AsyncGenerator, Awaitable, Callable, Generator
 from contextlib import asynccontextmanager
@@ -260,6 +261,43 @@ def test_other_settings_of_ns3_get_another_nursery(start: Start, monkeypatch: py
             assert before.process.wait(30) == 0
 
     asyncio.run(main())
+
+
+def test_controllers_in_several_threads_share_the_nursery(start: Start) -> None:
+    parents: list[int] = []
+
+    async def one(keeper: Keeper) -> None:
+        local = await start(keeper)
+        parents.append(parent_of(local.pid))
+        await local.close()
+
+    async def main() -> None:
+        async with keeper_of(*fake()) as keeper:
+            await asyncio.gather(*(asyncio.to_thread(asyncio.run, one(keeper)) for _ in range(3)))
+            assert parents == [keeper.held()[0][0]] * 3
+
+    asyncio.run(main())
+
+
+FORKING = """
+import os, sys
+from nepi.hosts.ns3 import start
+start.warm_up()
+nursery = start._keeper.keep()
+if os.fork() == 0:
+    assert start.held() == []
+    sys.exit()  # with all that is done then
+_, status = os.wait()
+assert (status, start.held()[0][0], nursery.is_alive()) == (0, nursery.process.pid, True)
+print(nursery.process.pid)
+"""
+
+
+def test_a_fork_of_the_controller_leaves_it_its_nursery_which_ends_with_it() -> None:
+    done = subprocess.run([sys.executable, "-c", FORKING], capture_output=True, text=True, check=False)
+    assert (done.returncode, done.stderr) == (0, "")
+    with pytest.raises(ProcessLookupError):
+        ProcessIdentity.of(int(done.stdout))
 
 
 def parent_of(pid: int) -> int:

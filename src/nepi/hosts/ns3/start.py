@@ -114,6 +114,7 @@ class LocalSimulator:
         self._ledger = ledger
         self._row = row
         self._stderr: Path | None = None
+        self._writing: asyncio.WriteTransport | None = None
         self.simulator: Simulator
 
     @classmethod
@@ -156,8 +157,8 @@ class LocalSimulator:
         loop, process = asyncio.get_running_loop(), self._process
         reader = asyncio.StreamReader(limit=LONGEST_LINE)
         await loop.connect_read_pipe(lambda: asyncio.StreamReaderProtocol(reader), process.from_it)
-        writer, _ = await loop.connect_write_pipe(asyncio.BaseProtocol, process.to_it)
-        self.simulator = Simulator(reader, writer, self._epitaph)
+        self._writing, _ = await loop.connect_write_pipe(asyncio.BaseProtocol, process.to_it)
+        self.simulator = Simulator(reader, self._writing, self._epitaph)
 
     @property
     def pid(self) -> int:
@@ -189,5 +190,7 @@ class LocalSimulator:
                 await self._process.ended()
         if hasattr(self, "simulator"):
             await self.simulator.ended()
+        if self._writing is not None and self._writing.get_write_buffer_size():
+            self._writing.abort()  # it did not listen to the last of it
         self._process.close()
         self._ledger.forget([self._row])
