@@ -11,6 +11,7 @@ import pytest
 from nepi import ExperimentController
 from nepi.execution.ledger import Ledger
 from nepi.lab import Lab
+from nepi.model.states import ResourceState
 from nepi.testing.pytest_plugin import MakeLab
 
 pytestmark = [pytest.mark.netns, pytest.mark.ns3, pytest.mark.timeout(600)]
@@ -62,7 +63,11 @@ def test_a_host_over_ssh_is_20_ms_of_simulated_link_away_and_nothing_is_left_on_
         ec.deploy()
         assert ec.wait_deployed(ec.resources)
         there = what_is_there(lab)
-        ec.wait_finished(["out", "back", "wired"])
+        assert ec.wait_finished(["out", "back", "wired"])
+        station: Any = ec.resource("h1-on-wire")
+        on(lab, f"kill -KILL {station._outside.program.process.pid}")
+        ec.wait("h1-on-wire", ResourceState.FAILED)
+        assert station.failure.startswith("h1-on-wire: the end on h1 ended with status")
     finally:
         ec.shutdown()
     results: dict[str, Any] = {name: getattr(ec.resource(name), "result") for name in ("out", "back", "wired")}  # noqa: B009

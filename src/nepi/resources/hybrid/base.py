@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, ClassVar
 
 from nepi.errors import ConnectError, ResourceError
 from nepi.execution.resource import ResourceManager
+from nepi.hosts.devices.endpoint_program import EndpointProgram
 from nepi.hosts.roles import HostNode
-from nepi.model.states import ResourceState
+from nepi.model.states import ENDED, ResourceState
 from nepi.model.typespec import Inserted
 from nepi.plan.result import InterfacePlan
 from nepi.resources.hybrid.checks import inserted
@@ -39,6 +41,7 @@ class Joined(HostDevice):
     run: SimulationRun | None = None
     _ghost: Ghost | None = None
     _outside: Outside | None = None
+    _watching: asyncio.Task[None] | None = None
 
     async def joined(self, simulated: ResourceManager) -> SimulationRun:
         """Return the simulation that something is in. From now on this one fails when the simulation does.
@@ -77,7 +80,10 @@ class Joined(HostDevice):
         return self._outside
 
     async def ready(self, run: SimulationRun) -> None:
-        """It is there: time may go on when it was the last."""
+        """It is there: time may go on when it was the last. It fails when the program on its host ends."""
+        program = self._outside.program if isinstance(self._outside, HostEnd) else None
+        if program is not None:
+            self._watching = asyncio.get_running_loop().create_task(self._watch(program))
         if run.is_last(self):
             await run.go_by_itself()
         self.set_ready()
@@ -88,6 +94,12 @@ class Joined(HostDevice):
             await self.run.go_by_itself()
         self.set_started()
 
+    async def _watch(self, program: EndpointProgram) -> None:
+        exit_ = await program.process.wait()
+        if self.state not in ENDED:
+            self.explain_failure(program.why_ended(exit_.status))
+            self.fail()
+
     def hosts_of(self) -> list[HostNode]:
         """Return the hosts on which it makes something."""
         return list(self.peers(HostMachine))
@@ -96,6 +108,10 @@ class Joined(HostDevice):
 
     async def end(self) -> None:
         """Take the ghost away, and with its descriptor the tap of a namespace; end the program on a host."""
+        watching, self._watching = self._watching, None
+        if watching is not None:
+            watching.cancel()
+            await asyncio.gather(watching, return_exceptions=True)
         ghost, self._ghost = self._ghost, None
         outside, self._outside = self._outside, None
         if ghost is not None:
