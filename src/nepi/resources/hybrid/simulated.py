@@ -31,8 +31,9 @@ class Ghost:
 
     async def appear(self) -> None:
         """Make its node."""
-        expect("ghosts", [protocol.load(GHOST), protocol.static("nepi::AddGhostNode", store=1), protocol.forget(1)])
-        await self._simulation.ask(protocol.load(GHOST), protocol.static("nepi::AddGhostNode", store=self.node))
+        ready = [protocol.load(GHOST), protocol.static("nepi::Detach", None)]
+        expect("ghosts", [*ready, protocol.static("nepi::AddGhostNode", store=1), protocol.forget(1)])
+        await self._simulation.ask(*ready, protocol.static("nepi::AddGhostNode", store=self.node))
 
     async def haunt(self, device: int, descriptor: int, *, is_tunnel: bool) -> None:
         """Let what a device gets go to a descriptor, and the other way round. The descriptor is the ghost's from now on."""

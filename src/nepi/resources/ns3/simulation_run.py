@@ -355,6 +355,8 @@ class SimulationRun:
                 self._note_lag(event["lag_ns"])
 
     def _note_lag(self, lag_ns: int) -> None:
+        if self._is_closing:  # nothing is measured any more
+            return
         self._lag_ns = max(self._lag_ns, lag_ns)
         if self.resource is not None:
             limit = format_duration(self.settings.hard_limit_ns / 1e9)

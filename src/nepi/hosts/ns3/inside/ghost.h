@@ -297,10 +297,14 @@ Haunt(Ptr<NetDevice> device, int fd, bool tunnel)
     return ghost;
 }
 
+/** Take a ghost away. None at all: so it is compiled before time goes on, and not when it is asked for, which would hold up the time. */
 inline void
 Detach(Ptr<Ghost> ghost)
 {
-    ghost->Detach();
+    if (ghost)
+    {
+        ghost->Detach();
+    }
 }
 
 /** A UDP socket for a tunnel, bound to any free port. */
