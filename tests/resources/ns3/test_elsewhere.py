@@ -23,7 +23,12 @@ from tests.resources.controllers import MakeController, controllers
 
 __all__ = ["ssh_lab"]
 
-pytestmark = [pytest.mark.ns3, pytest.mark.root, pytest.mark.netns]
+pytestmark = [
+    pytest.mark.ns3,
+    pytest.mark.root,
+    pytest.mark.netns,
+    pytest.mark.timeout(600),
+]  # imports of ns-3, on a busy machine
 DEADLINE = "220s"
 KEPT = "cat /proc/[0-9]*/cmdline 2>/dev/null | tr '\\0' ' ' | grep -c '[i]nside/' || true"
 LEFT = f"find /root/.nepi/nepi-exp -mindepth 2 2>/dev/null | wc -l; {KEPT}"

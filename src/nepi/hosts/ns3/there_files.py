@@ -12,7 +12,8 @@ from nepi.hosts.ns3.protocol import Operation
 from nepi.hosts.remote.mirror import FileMirror
 from nepi.hosts.remote.remote_host import RemoteHost
 
-_WRITES: Final = frozenset({"flush", "close_files", "destroy"})
+_WRITES: Final = frozenset({"flush", "close_files"})
+"""Not "destroy": after that it is closed, which brings everything."""
 _CALLS: Final = frozenset({"invoke", "static", "check"})
 
 

@@ -63,7 +63,7 @@ class Simulation(ResourceManager, rtype="ns3::Simulation", aliases=("linux::ns3:
     )
     stdout = Trace("stdout", "What ns-3 wrote to standard output.", enabled=True)
     stderr = Trace("stderr", "What ns-3 wrote to standard error, logs included.", enabled=True)
-    deadlines: ClassVar = {ResourceAction.DEPLOY: 600.0, ResourceAction.STOP: 120.0, ResourceAction.RELEASE: 60.0}
+    deadlines: ClassVar = {ResourceAction.DEPLOY: 600.0, ResourceAction.STOP: 120.0, ResourceAction.RELEASE: 180.0}
 
     wants: ClassVar = {MachineNode: ResourceState.READY}
     check: ClassVar[Check | None] = staticmethod(check_place)

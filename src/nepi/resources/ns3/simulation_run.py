@@ -84,6 +84,7 @@ class SimulationRun:
         self._numbers = itertools.count(-1000, -1)
         self._high_level: asyncio.Task[Any] | None = None
         self._began: asyncio.Future[None] | None = None
+        self._halted: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         self._tasks: set[asyncio.Task[None]] = set()
         self._lag_ns = 0
         self._is_closing = False
@@ -186,8 +187,8 @@ class SimulationRun:
                 one.fail()
 
     def _lost(self, lost: asyncio.Future[str]) -> None:
-        settle(self.over)
-        settle(self._began)
+        for future in (self.over, self._halted, self._began):
+            settle(future)
         if not lost.cancelled() and not self._is_closing:
             self._fail(lost.result())
 
@@ -348,6 +349,7 @@ class SimulationRun:
             case "began":
                 settle(self._began)
             case "ended":
+                settle(self._halted)
                 self._go_on(self.end())
             case "reached":
                 self._go_on(self._finish_program(event["token"]))
@@ -408,13 +410,16 @@ class SimulationRun:
         try:
             async with asyncio.timeout(STOP_DEADLINE_S):
                 await self.ask(protocol.stop())
-                if self._followed is not None:
-                    await self.end()
-                await asyncio.shield(self.over)
+                if self._followed is None:
+                    await asyncio.shield(self._halted)
         except TimeoutError:
             self._is_closing = True
             await self.process.close()
             raise ResourceError(f"it did not stop within {STOP_DEADLINE_S:g} s, so it was killed") from None
+        # It has heeded that; where it is on another machine, bringing what it has written takes its time.
+        if self._followed is not None:
+            await self.end()
+        await asyncio.shield(self.over)
 
     def check_lag(self) -> str:
         """Return what a reader of the results must know of a simulation that could not keep up with the clock; "" for nothing."""
