@@ -168,3 +168,19 @@ def test_what_a_killed_controller_leaves_ends_by_itself_and_is_given_back(lab: L
     on(lab, "h1", f"until [ $({KEPT}) = 0 ]; do sleep 0.1; done")
     assert collect(rows).left == ()
     assert on(lab, "h1", LEFT) == "0\n0\n"
+
+
+def test_a_host_talks_through_a_simulation_on_another_host(lab: Lab, controller: MakeController) -> None:
+    ec = controller()
+    h1, h2 = (add_host(ec, lab, name, ip=lab.host(name).address, installTools=False) for name in ("h1", "h2"))
+    real_time: dict[str, Any] = {"simulatorImplementationType": "ns3::RealtimeSimulatorImpl", "hardLimit": "100s", "checksumEnabled": True}
+    ec.add("Simulation", h1, name="sim", python=sys.executable, **real_time)
+    router = ec.add("Node", name="router")
+    ec.add("hybrid::Link", h2, router, name="way", delay="20ms")
+    ping = ec.add("linux::Ping", h2, name="ping", target=router, count=5, interval="200ms")
+    ec.deploy()
+    assert ec.wait_finished(ping.guid, deadline=DEADLINE)
+    assert ping.result.loss == 0.0
+    assert min(reply.rtt_s for reply in ping.result.replies) >= 0.040
+    ec.shutdown()
+    assert [on(lab, name, LEFT) for name in ("h1", "h2")] == ["0\n0\n"] * 2
