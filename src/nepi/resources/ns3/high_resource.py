@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+import contextlib
+
+from nepi.errors import ConnectError
 from nepi.execution.resource import ResourceManager
+from nepi.hosts.ns3 import protocol
 from nepi.resources.ns3.run import Ns3Run
 from nepi.resources.ns3.simulation_run import SimulationRun
 
@@ -27,6 +31,12 @@ class SimulatedResource(ResourceManager):
         await run.prepare()
         run.join(self)
         return run
+
+    async def bring_trace(self, name: str) -> None:
+        """Let the file of a trace hold what has happened so far, because somebody asks for it while the simulation runs."""
+        if self.run is not None:
+            with contextlib.suppress(ConnectError):  # it has just ended: what is there is all there is
+                await self.run.ask(protocol.flush())
 
     async def release(self) -> None:
         """Take leave; the simulation ends when the run does."""
