@@ -58,6 +58,7 @@ class SimulationRun:
         over: done when nothing will happen in it any more.
         statistics: of its running, once it is over.
         imported_at: when ns-3 had been imported, on the monotonic clock.
+        stop_deadline_s: how long it may take to heed that it is to end; then it is killed.
     """
 
     def __init__(
@@ -75,6 +76,7 @@ class SimulationRun:
         self.statistics: dict[str, Any] | None = None
         self.imported_at = time.monotonic()
         self.has_begun = False
+        self.stop_deadline_s = STOP_DEADLINE_S
         self._ec = weakref.ref(ec)
         self._members: weakref.WeakValueDictionary[int, ResourceManager] = weakref.WeakValueDictionary()
         self._lasting: weakref.WeakSet[ResourceManager] = weakref.WeakSet()
@@ -408,14 +410,14 @@ class SimulationRun:
         if self.resource is not None:
             self._lasting.discard(self.resource)  # it is being stopped: it does not finish
         try:
-            async with asyncio.timeout(STOP_DEADLINE_S):
+            async with asyncio.timeout(self.stop_deadline_s):
                 await self.ask(protocol.stop())
                 if self._followed is None:
                     await asyncio.shield(self._halted)
         except TimeoutError:
             self._is_closing = True
             await self.process.close()
-            raise ResourceError(f"it did not stop within {STOP_DEADLINE_S:g} s, so it was killed") from None
+            raise ResourceError(f"it did not stop within {self.stop_deadline_s:g} s, so it was killed") from None
         # It has heeded that; where it is on another machine, bringing what it has written takes its time.
         if self._followed is not None:
             await self.end()
@@ -439,7 +441,7 @@ class SimulationRun:
         if not self.simulator.lost.done():
             is_still = self._followed is not None or not self.is_running
             try:
-                async with asyncio.timeout(STOP_DEADLINE_S):
+                async with asyncio.timeout(self.stop_deadline_s):
                     await self.ask(protocol.destroy() if is_still else protocol.close_files())
             except (NepiError, TimeoutError) as error:
                 ec = self._ec()
