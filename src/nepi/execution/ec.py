@@ -85,7 +85,7 @@ class ExperimentController(
         routing: which nodes get static routes along the shortest ways, where they do not say it themselves: "static" all, "hosts"
             those on one network (routing daemons do the rest), "none" none.
         deadline: how long `run()` waits for the end, unless it is told otherwise.
-        seed: what the jitter of retries depends on; by default a new one. It is in the journal.
+        seed: what the jitter of retries and the random numbers of simulations depend on; by default a new one. `environment.json` has it.
         loop_factory: makes the event loop; for tests.
 
     Raises:

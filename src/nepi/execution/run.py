@@ -87,7 +87,7 @@ class Run:
         try:
             lock.acquire()
             rundir.set_room_aside()
-            rundir.write_json(rundir.environment, environment(), indent=1)
+            rundir.write_json(rundir.environment, {**environment(), "seed": ec.seed}, indent=1)
             return cls(ec, rundir, lock)
         except (OSError, RunError) as error:
             lock.release()
