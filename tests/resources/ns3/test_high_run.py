@@ -86,6 +86,12 @@ def children(monkeypatch: pytest.MonkeyPatch) -> list[Yes]:
     return made
 
 
+def word(shape: str, name: str) -> str:
+    """Return one of the values of a shape as the simulation is told it."""
+    words = shape.split()
+    return words[words.index(name) + 1]
+
+
 def two_nodes(folder: Path, **link: Any) -> ExperimentController:
     ec = ExperimentController("yes", folder, backend="ns3", seed=1)
     a, b = ec.add("Node", name="a"), ec.add("Node", name="b")
@@ -98,9 +104,9 @@ def test_nothing_gets_through_a_cable_that_is_not_plugged_in(tmp_path: Path, chi
     with two_nodes(tmp_path, up=False, loss=0.25) as ec:
         ec.deploy()
         ec.wait_started("link")
-        assert [one[3] for one in children[0].those("Shape")] == [1.0, 1.0]
+        assert [word(one[1], "up") for one in children[0].those("ShapeEnd")] == ["0", "0"]
         ec.set("link", "up", True)
-        assert [one[3] for one in children[0].those("Shape")][2:] == [0.25, 0.25]
+        assert [word(one[1], "up") for one in children[0].those("ShapeEnd")][2:] == ["1", "1"]
 
 
 def test_random_numbers_follow_from_the_description_and_not_from_the_order_of_making(tmp_path: Path, children: list[Yes]) -> None:
@@ -108,7 +114,7 @@ def test_random_numbers_follow_from_the_description_and_not_from_the_order_of_ma
         ec.deploy()
         ec.wait_started("link")
         guid = ec.resource("link").guid
-        assert [one[4] for one in children[0].those("Shape")] == [1000 * (1 + 2 * guid), 1000 * (2 + 2 * guid)]
+        assert [one[4] for one in children[0].those("AddEnd")] == [1000 * (1 + 2 * guid), 1000 * (2 + 2 * guid)]
 
 
 def test_a_simulation_that_cannot_go_on_fails_the_run_instead_of_holding_it(
