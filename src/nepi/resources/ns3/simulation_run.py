@@ -210,6 +210,8 @@ class SimulationRun:
                 operations += wanted
                 owners += [one] * len(wanted)
         await self._prepare_for(members)
+        for load in (one for one in operations if one[0] == "load"):
+            expect(load[1], [load])  # whoever simulates again is likely to need it again
         number, answering = self.simulator.request(operations)
         for one in members:
             self._members[one.guid] = one
