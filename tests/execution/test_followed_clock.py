@@ -66,7 +66,7 @@ class Simulated(ResourceManager, rtype="test::Simulated"):
     async def _leap(self) -> None:
         while not self.stands:
             await asyncio.sleep(0)
-            due = self.runner.engine.next_deadline
+            due = self.runner.next_due
             if self.runner.is_quiet and self.runner.is_awaited and due is not None:
                 self.now_s = max(self.now_s, due)
                 self.runner.tick()
@@ -159,6 +159,20 @@ def test_time_goes_on_from_where_it_stands_when_the_clock_is_given_back(new_cont
     assert ec.wait_for(one.started + "1h 10s")
     assert ec.now == pytest.approx(3610.0)
     assert real(ec) == pytest.approx(began + 10.0)
+
+
+def test_what_is_scheduled_is_due_by_the_clock_of_the_run(new_controller: MakeController) -> None:
+    ec = new_controller()
+    one = ec.add("test::Simulated", name="one")
+    called: list[float] = []
+    ec.deploy()
+    ec.wait_started(one)
+    ec.schedule("1h", lambda: called.append(ec.now))
+    ec.schedule("30m", one.stop)
+    assert ec.wait_for(one.stopped + "1h")
+    assert called == [pytest.approx(3600.0)]
+    assert ec.now == pytest.approx(5400.0)
+    assert real(ec) < 5.0
 
 
 def test_the_journal_of_such_a_run_gives_the_same_decisions_again(new_controller: MakeController) -> None:

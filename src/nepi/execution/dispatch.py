@@ -207,6 +207,10 @@ class Dispatcher:
         """Whether nothing is being carried out."""
         return self.workers.idle and self.reserve.idle and self._lanes.idle
 
+    def when_back(self, told: Callable[[], None] | None) -> None:
+        """Let somebody be told, on the thread, when a call on a thread has come back."""
+        self.workers.returned = self.reserve.returned = told
+
     @property
     def outstanding(self) -> int:
         """How many calls on threads have not come back yet."""

@@ -18,6 +18,7 @@ from nepi.engine import events as ev
 from nepi.engine.core import Engine
 from nepi.errors import UsageError
 from nepi.execution.dispatch import Dispatcher
+from nepi.execution.due_calls import DueCalls
 from nepi.execution.journal import Journal
 from nepi.execution.quiet import collection_paused
 from nepi.execution.waits import WaitResult
@@ -84,6 +85,7 @@ class Runner(Logger):
         self._timer: asyncio.TimerHandle | None = None
         self._clock: Callable[[], float] | None = None
         self._ahead = 0.0
+        self._calls = DueCalls()
         self._numbers = count(first_watch)
         self._watches: dict[int, Callable[[WaitResult], None]] = {}
         self._stopped = threading.Event()
@@ -106,15 +108,19 @@ class Runner(Logger):
         """Seconds since the run began by the clock that never stands still, whatever clock the run follows."""
         return self.loop.time() - self._began
 
-    def follow(self, clock: Callable[[], float] | None) -> None:
+    def follow(self, clock: Callable[[], float] | None, look: Callable[[], None] | None = None) -> None:
         """Take the time from another clock, or with None from the real one again, from where it stands; on the loop's thread.
 
-        A clock of a simulation goes on when nothing else is to be done: whoever owns it looks at `is_quiet` and at the engine's
-        `next_deadline`, and calls `tick` when it has moved the clock there. What has to be over in real time (`next_limit`) is
-        seen to here.
+        A clock of a simulation goes on when nothing else is to be done: whoever owns it looks at `is_quiet` and at `next_due`, and calls
+        `tick` when it has moved the clock there. What has to be over in real time (`next_limit`) is seen to here.
+
+        Args:
+            clock: returns seconds since the run began; never less than before, nor than `now` is.
+            look: called on the loop's thread when a thread has come back, so that it may be quiet.
         """
         now = self.now
         self._clock = clock
+        self._dispatcher.when_back(None if look is None else lambda: self.post(look))
         if clock is None:
             self._ahead = now - self.real
         self._set_timer()
@@ -128,6 +134,19 @@ class Runner(Logger):
     def is_awaited(self) -> bool:
         """Whether somebody waits for something: as long as nobody does, more may be asked at this instant."""
         return bool(self._watches)
+
+    @property
+    def next_due(self) -> float | None:
+        """The instant of the run's clock at which something is to be done, or None."""
+        return min((due for due in (self.engine.next_deadline, self._calls.next_due) if due is not None), default=None)
+
+    def call_after(self, delay_s: float, call: Callable[[], None]) -> None:
+        """Make a call on the loop's thread when so much time has passed by the run's clock; from any thread."""
+        self.post(lambda: self._add_call(delay_s, call))
+
+    def _add_call(self, delay_s: float, call: Callable[[], None]) -> None:
+        self._calls.add(self.now + delay_s, call)
+        self._set_timer()
 
     def tick(self) -> None:
         """Let the engine look at the time."""
@@ -398,7 +417,7 @@ class Runner(Logger):
             self._timer = None
         if self.broken is not None:
             return
-        dues = [] if self._clock is not None else [self._real_of(self.engine.next_deadline)]
+        dues = [] if self._clock is not None else [self._real_of(self.next_due)]
         due = min((one for one in (*dues, self.engine.next_limit) if one is not None), default=None)
         if due is not None:
             self._timer = self.loop.call_at(self._began + due, self._tick)
@@ -408,7 +427,12 @@ class Runner(Logger):
 
     def _tick(self) -> None:
         self._timer = None
-        self.post(ev.Ticked())
+        self._calls.make(self.now)
+        due, limit = self.engine.next_deadline, self.engine.next_limit
+        if (due is not None and due <= self.now) or (limit is not None and limit <= self.real):
+            self.post(ev.Ticked())
+        else:
+            self._set_timer()
 
     def _break(self, error: BaseException) -> None:
         """The engine is wrong: act on nothing more. What the sessions hold is given back when they are closed."""

@@ -58,7 +58,7 @@ class Tasks(Logger):
             run.runner.note_now(called=task.id)
             self._submit(run, task)
 
-        run.runner.post(functools.partial(_call_later, run.runner.loop, delay_s, call))
+        run.runner.call_after(delay_s, call)
 
     def take_up(self, run: Run, number: int, callback: Callable[[], Any], due: float) -> None:
         """Call again what an earlier controller was to call at the instant `due` of the run."""
@@ -144,7 +144,3 @@ def _relative_s(text: str) -> float:
 
 def _is_relative(date: str) -> bool:
     return isinstance(date, str) and len(date) != 20
-
-
-def _call_later(loop: asyncio.AbstractEventLoop, delay_s: float, call: Callable[..., None], *args: Any) -> None:
-    loop.call_later(delay_s, call, *args)

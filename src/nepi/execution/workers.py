@@ -36,6 +36,9 @@ class Workers:
         limit: most threads at a time.
         name: prefix of the threads' names.
         stuck_after_s: a call that takes longer no longer counts against the limit; None for never.
+
+    Attributes:
+        returned: called by the thread when a call has come back and is counted; None for nobody.
     """
 
     def __init__(self, limit: int | None = None, name: str = "nepi-worker", *, stuck_after_s: float | None = None) -> None:
@@ -50,6 +53,7 @@ class Workers:
         self._closed = False
         self._submitted = itertools.count()
         self._made = itertools.count()
+        self.returned: Callable[[], None] | None = None
 
     @property
     def idle(self) -> bool:
@@ -135,6 +139,8 @@ class Workers:
             Logger("workers").error(f"{call!r} raised {error!r}")
         self._since.pop(threading.get_ident(), None)
         next(self._made)  # one step of the interpreter: no increment is lost between threads
+        if (returned := self.returned) is not None:
+            returned()
 
     def _make_here(self) -> None:
         """Make the calls that wait on the caller's thread: there is no other."""

@@ -112,7 +112,10 @@ def test_a_simulation_whose_time_passes_for_ever_ends_by_a_deadline_in_its_own_t
         ec.deploy()
         assert ec.wait_started(sim, deadline=DEADLINE)
         before = ec._running().runner.now
+        called: list[float] = []
+        ec.schedule("30s", lambda: called.append(ec._running().runner.now))
         waited = ec.wait_finished(sim, deadline="60s")
+        assert called == [pytest.approx(before + 30.0)]
         assert waited.reason.startswith("its deadline of 60 s has passed, and ")
         assert ec._running().runner.now == pytest.approx(before + 60.0)
 

@@ -47,7 +47,7 @@ class Followed:
         self._floor_s = self._base_s
         self._simulator.on_event(self._take)
         self._simulator.lost.add_done_callback(self._lost)
-        self._runner.follow(self._clock)
+        self._runner.follow(self._clock, self.wake)
         self._runner.observers.append(self)
         self._pacing = asyncio.get_running_loop().create_task(self._pace())
 
@@ -95,10 +95,10 @@ class Followed:
             await asyncio.sleep(0)
             if not (self._runner.is_quiet and self._runner.is_awaited):
                 return False
-        return self._run.programs.wait_for_time or self._run.lasts or self._runner.engine.next_deadline is not None
+        return self._run.programs.wait_for_time or self._run.lasts or self._runner.next_due is not None
 
     async def _step(self) -> None:
-        due, stop_ns = self._runner.engine.next_deadline, self._run.settings.stop_ns
+        due, stop_ns = self._runner.next_due, self._run.settings.stop_ns
         # Whole microseconds: the real time at which the run began, which is in `due`, must leave no trace in the simulation.
         due_ns = None if due is None else max(round((due - self._base_s) * 1e6) * 1000, self._simulator.now_ns)
         limits = [limit for limit in (due_ns, stop_ns) if limit is not None]
