@@ -78,7 +78,7 @@ as_user() { in_tree -m 'netns and not root and not bench' "$@"; }
 
 # Tests with a lab of hosts of their own: a part for itself, which takes as long as that of namespaces.
 machines=(tests/lab tests/cli/test_lab.py tests/hosts/devices tests/hosts/remote tests/hosts/remote_agent tests/resources/linux
-    tests/resources/netns/split)
+    tests/resources/netns/split tests/resources/hybrid/test_hosts.py tests/resources/ns3/test_elsewhere.py)
 
 titles=('pure, two at a time')
 parts=(pure)
