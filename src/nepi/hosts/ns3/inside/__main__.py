@@ -35,6 +35,7 @@ from typing import Any
 
 from .conversation import Conversation
 from .forking import Nursery
+from .rehearsing import rehearse
 from .world import World
 
 
@@ -60,20 +61,6 @@ def simulate(world: World | None, greeting: dict[str, Any], in_fd: int, out_fd: 
         conversation.hold(world)
 
 
-def rehearse(world: World | None, operations: list[Any]) -> None:
-    """Do operations, so that they are compiled, and take apart what they made: who is forked afterwards finds nothing of it."""
-    if world is None:
-        return
-    for _ in range(2):  # some of it is compiled when it is used again
-        for operation in operations:
-            answer = world.do(operation)
-            if isinstance(answer, dict):
-                sys.stderr.write(f"not rehearsed: {operation}: {answer['error']}\n")
-        world.destroy()
-        world.is_over = False
-        world.ns.RngSeedManager.ResetNextStreamIndex()
-
-
 def main() -> None:
     """Import ns-3, and hold a simulation, or fork those that do."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is for who started this
@@ -88,9 +75,8 @@ def main() -> None:
         requests = socket.socket(fileno=int(sys.argv[2]))
         world, greeting = load()
         failure = greeting if world is None else None
-        Nursery(
-            requests, lambda told, says: simulate(world, greeting, told, says), lambda operations: rehearse(world, operations), failure
-        ).serve()
+        forking = Nursery(requests, lambda told, says: simulate(world, greeting, told, says), lambda asked: rehearse(world, asked), failure)
+        forking.serve()
         with contextlib.suppress(OSError):
             Path.cwd().rmdir()  # an empty one that was made for it
     else:
