@@ -22,7 +22,11 @@ class Remark(str):
 
 
 Check = Callable[[ResourceDescription, Sequence[ResourceDescription], Mapping[str, Any]], Iterable[str]]
-"""A pure check of one resource: itself, its connected peers, its backend's facts in; mistakes and remarks, one sentence each, out."""
+"""A pure check of one resource: itself, its connected peers, its backend's facts in; mistakes and remarks, one sentence each, out.
+
+Among the facts is `plan`, of all resources: `rtypes`, how many there are of each type, and `start_later`, name and type of each whose
+START has conditions.
+"""
 
 
 Inserted = Callable[[ResourceDescription, Sequence[ResourceDescription]], Iterable[str]]

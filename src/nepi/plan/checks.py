@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections import Counter
 from collections.abc import Container, Iterable
 from typing import Any
 
@@ -10,6 +11,7 @@ from nepi.errors import BadValueError, did_you_mean
 from nepi.model.attributes import Flags, Reference
 from nepi.model.conditions import After, AllOf, AnyOf, Condition, TraceMatched, Within, members_of
 from nepi.model.experiment import ResourceDescription
+from nepi.model.states import ResourceAction
 from nepi.model.typespec import Remark, TypeSpec
 from nepi.plan.graph import Graph
 from nepi.plan.hosting import is_elsewhere, is_held_elsewhere
@@ -187,17 +189,24 @@ def _missing_tools(graph: Graph, spec: TypeSpec) -> Container[str]:
     return missing
 
 
+def _whole_plan(graph: Graph) -> dict[str, Any]:
+    """Return what a check may know of all resources: how many there are of each type, and the name and type of those that start later."""
+    later = (one for one in graph.resources.values() if any(action == ResourceAction.START for action, _ in one.conditions))
+    return {"rtypes": Counter(one.rtype for one in graph.resources.values()), "start_later": [(one.name, one.rtype) for one in later]}
+
+
 def check_by_type(graph: Graph) -> None:
     """Let each type that has a check of its own look at its new resources."""
     checks = {rtype: spec.check for rtype, spec in graph.specs.items() if spec.check is not None}
     if not checks:
         return
+    whole = _whole_plan(graph)
     for one in graph.new:
         check = checks.get(one.rtype)
         if check is not None:
             peers = [graph.resources[peer] for peer in graph.peers(one.guid)]
             place = graph.place(one.guid)
-            for sentence in check(one, peers, graph.facts.get(graph.specs[one.rtype].backend, {})):
+            for sentence in check(one, peers, {**graph.facts.get(graph.specs[one.rtype].backend, {}), "plan": whole}):
                 if isinstance(sentence, Remark):
                     graph.warnings.append(str(sentence))
                 else:

@@ -19,10 +19,10 @@ from nepi.model.typespec import Check
 from nepi.resources.ns3.attributes import time_s
 from nepi.resources.ns3.entering import Entering
 from nepi.resources.ns3.pacing import Pace
-from nepi.resources.ns3.place import check_place
 from nepi.resources.ns3.run import Ns3Run
 from nepi.resources.ns3.settings import DEFAULT_SIMULATOR, REAL_TIME_SIMULATOR, Settings
 from nepi.resources.ns3.simulation_run import SimulationRun, waits_for
+from nepi.resources.ns3.starts import check_simulation
 
 if TYPE_CHECKING:
     from nepi.execution.ledger import Row
@@ -66,7 +66,7 @@ class Simulation(ResourceManager, rtype="ns3::Simulation", aliases=("linux::ns3:
     deadlines: ClassVar = {ResourceAction.DEPLOY: 600.0, ResourceAction.STOP: 120.0, ResourceAction.RELEASE: 180.0}
 
     wants: ClassVar = {MachineNode: ResourceState.READY}
-    check: ClassVar[Check | None] = staticmethod(check_place)
+    check: ClassVar[Check | None] = staticmethod(check_simulation)
     warm_up = staticmethod(warm_up)
     run: SimulationRun | None = None
     """There once it is READY."""
