@@ -84,7 +84,7 @@ def test_a_device_on_a_channel_of_another_kind_is_told_which_it_takes(
     ("rtype", "values", "why"),
     [
         ("TapBridge", {}, "use a hybrid::Link"),
-        ("FdNetDevice", {}, "needs a descriptor that is opened outside: use a hybrid::Link"),
+        ("FdNetDevice", {}, "use a hybrid::Link, which opens one"),
         ("VirtualNetDevice", {}, "use ns3::PointToPointNetDevice"),
         ("LoopbackNetDevice", {}, "every node that has an IP stack has one"),
         ("TcpBbr", {}, "name it as SocketType of an ns3::TcpL4Protocol"),
@@ -115,3 +115,18 @@ def test_the_plan_knows_a_bridge_as_a_switch_within_its_node(ec: ExperimentContr
     ec.add("BridgeNetDevice", switch, *(ec.add("CsmaNetDevice", switch, cable) for cable in cables))
     plan = ec.check()
     assert [plan.interfaces[one.guid][0].addresses for one in ends] == [("10.0.0.1/24", "fd00::1/64"), ("10.0.0.2/24", "fd00::2/64")]
+
+
+@pytest.mark.parametrize(
+    ("values", "beside", "is_told"),
+    [({}, "netns::Node", True), ({}, None, False), ({"simulatorImplementationType": "ns3::RealtimeSimulatorImpl"}, "netns::Node", False)],
+)
+def test_an_application_that_waits_in_a_simulation_that_runs_free_is_told(
+    ec: ExperimentController, values: dict[str, Any], beside: str | None, is_told: bool
+) -> None:
+    simulation = ec.add("Simulation", name="free", **values)
+    ec.add("UdpEchoServer", ec.add("Node", simulation), name="late").start_when(simulation.started + "1s")
+    if beside is not None:
+        ec.add(beside)
+    told = [one for one in ec.check().warnings if "as fast as it can" in one]
+    assert [("beside netns::Node" in one, "(late)" in one) for one in told] == [(True, True)] * is_told

@@ -58,6 +58,17 @@ OF_SOURCE = {
     ("ns3::QueueDisc", "DropAfterDequeue"): _DROPPED,
     ("ns3::QueueDisc", "Mark"): _DROPPED,
     ("ns3::lrwpan::LrWpanMac", "IfsEnd"): "ns3::Time",
+    ("ns3::CobaltQueueDisc", "DropNext"): "int64_t, int64_t",
+    ("ns3::BlockAckManager", "AgreementState"): f"ns3::Time, {_MAC}, uint8_t, ns3::OriginatorBlockAckAgreement::State",
+    ("ns3::LteEnbMac", "DlScheduling"): "ns3::DlSchedulingCallbackInfo",
+    ("ns3::LteEnbMac", "UlScheduling"): "uint32_t, uint32_t, uint16_t, uint8_t, uint16_t, uint8_t",
+    ("ns3::LteUeRrc", "PhySyncDetection"): "uint64_t, uint16_t, uint16_t, std::string, uint8_t",
+    ("ns3::Ping", "Tx"): "uint16_t, ns3::Ptr<ns3::Packet>",
+    ("ns3::SpectrumAnalyzer", "AveragePowerSpectralDensityReport"): "ns3::Ptr<const ns3::SpectrumValue>",
+    **{
+        ("ns3::SimpleOfdmWimaxPhy", source): "ns3::Ptr<ns3::PacketBurst>"
+        for source in ("PhyTxBegin", "PhyTxEnd", "PhyTxDrop", "PhyRxBegin", "PhyRxEnd", "PhyRxDrop")
+    },
 }
 """Where the documented type is that of other sources."""
 

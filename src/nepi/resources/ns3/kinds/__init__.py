@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from typing import Final
 
 from nepi.resources.ns3.kinds.cells import LteCell, LteCore, LteDevicePart, LteNetwork, LtePart, LtePhone
-from nepi.resources.ns3.kinds.device import Bridge, Device, Link, LinkDevice, Medium, OpenFlowSwitch, SixLowPan, TapDevice
+from nepi.resources.ns3.kinds.device import Bridge, Device, Link, LinkDevice, Medium, OpenFlowSwitch, SixLowPan
 from nepi.resources.ns3.kinds.energy import Battery, Consumer, Harvester
 from nepi.resources.ns3.kinds.node import NodeObject, Part, QueueDisc, Routing, SourceRouting
 from nepi.resources.ns3.kinds.places import (
@@ -36,7 +36,6 @@ KINDS: Final[Mapping[str, type[Ns3Object]]] = {
     "ns3::BridgeNetDevice": Bridge,
     "ns3::OpenFlowSwitchNetDevice": OpenFlowSwitch,
     "ns3::SixLowPanNetDevice": SixLowPan,
-    "ns3::FdNetDevice": TapDevice,
     "ns3::lrwpan::LrWpanNetDevice": LrWpan,
     "ns3::AlohaNoackNetDevice": Aloha,
     "ns3::BaseStationNetDevice": WimaxBase,

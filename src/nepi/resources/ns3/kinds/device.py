@@ -6,7 +6,6 @@ from typing import ClassVar
 
 from nepi.execution.attribute import Attribute, Flags
 from nepi.execution.trace import Trace
-from nepi.hosts.ns3 import protocol
 from nepi.hosts.ns3.protocol import Operation, ref
 from nepi.model.states import ResourceState
 from nepi.model.typespec import Role
@@ -122,14 +121,6 @@ class SixLowPan(Device):
         """Come on top of the device that it is connected to."""
         lower = list(self.around("ns3::NetDevice"))[:1] if phase is Phase.OVERLAY else []
         return [*super().blueprint(phase), *(check("JoinSixLowPan", ref(self.guid), ref(one.guid)) for one in lower)]
-
-
-class TapDevice(Device):
-    """The simulation's end of a tap that somebody outside has opened: whoever is connected to it passes the descriptor."""
-
-    def given(self, descriptor: int) -> list[Operation]:
-        """Return how it takes a descriptor that the process has, and begins to read from it."""
-        return [protocol.invoke(self.guid, "SetFileDescriptor", descriptor)]
 
 
 class Link(Thing):

@@ -30,7 +30,6 @@ WITHOUT_CHANNEL: Final[Mapping[str, str]] = {
     "ns3::BridgeNetDevice": "connect it to a node and to the devices of that node that are its ports",
     "ns3::OpenFlowSwitchNetDevice": "connect it to a node and to the devices of that node that are its ports",
     "ns3::SixLowPanNetDevice": "connect it to a node and to a device of that node",
-    "ns3::FdNetDevice": "a descriptor that is opened outside is its other end",
     "ns3::LteNetDevice": "connect it to a node and to an ns3::LteHelper",
 }
 """Devices that have no channel, and what they have instead."""
@@ -154,8 +153,6 @@ def fitting(one: ResourceDescription, peers: Sequence[ResourceDescription], _: M
     if reason:
         yield f"is a {one.rtype}, which is of no use here: {reason}"
         return
-    if known.is_a(typeid, "ns3::FdNetDevice") and not any(peer.rtype.startswith("hybrid::") for peer in peers):
-        yield "needs a descriptor that is opened outside: use a hybrid::Link, which opens a tap and passes it"
     yield from _unwritable(one, typeid)
     if _has_no_ip(typeid) and one.attributes.get("ip"):
         yield _NO_IP[typeid]

@@ -25,6 +25,7 @@ USELESS: Final[Mapping[str, str]] = {
     "ns3::LoopbackNetDevice": "every node that has an IP stack has one",
     "ns3::VirtualNetDevice": "it passes packets to C++ code of its user, and there is none: use ns3::PointToPointNetDevice",
     "ns3::TapBridge": "what opens its tap is not in the wheel: use a hybrid::Link, which joins a namespace with a simulated node",
+    "ns3::FdNetDevice": "a tap that is opened outside is its other end: use a hybrid::Link, which opens one and has the device",
     "ns3::NonCommunicatingNetDevice": _SPECTRUM,
     "ns3::WaveformGenerator": _SPECTRUM,
     "ns3::TvSpectrumTransmitter": _SPECTRUM,

@@ -8,7 +8,9 @@ from typing import Any, ClassVar
 from nepi.execution.attribute import Attribute, Flags
 from nepi.hosts.ns3 import protocol
 from nepi.hosts.ns3.protocol import Operation, new_value, ref
+from nepi.resources.ns3.attributes import Ns3Attribute
 from nepi.resources.ns3.blueprint import Phase, check, ref_or_none
+from nepi.resources.ns3.catalogue import ATTR_CONSTRUCT
 from nepi.resources.ns3.kinds.device import Device
 from nepi.resources.ns3.kinds.thing import Thing, is_a
 from nepi.resources.ns3.object import Ns3Object
@@ -30,7 +32,16 @@ class WifiPart(Thing):
 
     def recipe(self) -> Any:
         """Return the value that the device is made with."""
-        return recipe(self.typeid, self.ns3_values())
+        return recipe(self.typeid, self._values(late=False))
+
+    def later(self) -> list[Operation]:
+        """Return how what cannot be said before it is there is set."""
+        return [protocol.set_(self.guid, name, text) for name, text in self._values(late=True).items()]
+
+    def _values(self, *, late: bool) -> dict[str, str]:
+        attributes, values = self._attributes, self.ns3_values()
+        known = {name: one.info.flags & ATTR_CONSTRUCT for name, one in attributes.items() if isinstance(one, Ns3Attribute)}
+        return {name: text for name, text in values.items() if bool(known[name]) != late}
 
 
 class WifiPhyPart(WifiPart):
@@ -41,6 +52,10 @@ class WifiPhyPart(WifiPart):
 
 class WifiSetting(WifiPart):
     """What a Wi-Fi device has of its own since it was made: found in it, and given the attributes that were set here."""
+
+    def later(self) -> list[Operation]:
+        """Return how all of its attributes are set."""
+        return [protocol.set_(self.guid, name, text) for name, text in self.ns3_values().items()]
 
 
 class WifiDevice(Device):
@@ -92,9 +107,7 @@ class WifiDevice(Device):
             part = self.first(kind)
             if part is not None:
                 operations.append(protocol.invoke(self.guid, getter, *args, store=part.guid))
-                operations += part.pointers()
-                if isinstance(part, WifiSetting):
-                    operations += [protocol.set_(part.guid, name, text) for name, text in part.ns3_values().items()]
+                operations += [*(part.later() if isinstance(part, WifiPart) else ()), *part.pointers()]
         return operations
 
     def _spatial_reuse(self) -> list[Operation]:
