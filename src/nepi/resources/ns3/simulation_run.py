@@ -37,7 +37,7 @@ if TYPE_CHECKING:
     from nepi.resources.ns3.simulation import Simulation
 
 LOG: Final = "simulation.log"
-_BUILDING: Final = ("words.h", "queues.h", "cable.h", "addresses.h", "building.h", "media.h")
+_BUILDING: Final = ("words.h", "queues.h", "cable.h", "addresses.h", "refusing.h", "building.h", "media.h")
 _PROGRAMS: Final = ("telling.h", "ping.h", "stream.h", "flow.h")
 HIGH_LEVEL: Final = (*_BUILDING, *_PROGRAMS)
 """Headers, in the order in which they need each other."""

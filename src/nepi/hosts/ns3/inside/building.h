@@ -29,6 +29,7 @@ BecomeComputer(Ptr<Node> node, bool forward, const std::string& congestion)
     InstallStack(node);
     node->GetObject<Ipv4>()->SetAttribute("IpForward", BooleanValue(forward));
     node->GetObject<Ipv6>()->SetAttribute("IpForward", BooleanValue(forward));
+    RefuseWithoutRoute(node);
     node->GetObject<Icmpv6L4Protocol>()->SetAttribute("DAD", BooleanValue(false));
     if (!congestion.empty())
     {
