@@ -22,6 +22,8 @@ pytestmark = [pytest.mark.ns3, pytest.mark.timeout(600)]
 
 COUNT = 4000
 SIGMAS = 4
+FRAME = 1042
+"""Bytes of a frame with a packet of 1000 bytes of ping."""
 
 
 class Pairs:
@@ -35,10 +37,13 @@ class Pairs:
         a, b = self.ec.add("Node", name=f"{name}-a"), self.ec.add("Node", name=f"{name}-b")
         return a, b, self.ec.add("Link", a, b, name=name, **values)
 
-    def ping(self, name: str, count: int = COUNT, *, interval: str = "1ms", size: int = 56, **values: Any) -> Handle:
+    def ping(
+        self, name: str, count: int = COUNT, *, interval: str = "1ms", size: int = 56, preload: int | None = None, **values: Any
+    ) -> Handle:
         """Ping over a link of its own."""
         a, b, _ = self.link(name, **values)
-        ping = self.ec.add("Ping", a, target=b, name=f"{name}-ping", count=count, interval=interval, packetSize=size, expectedStatus="0,1")
+        how: dict[str, Any] = {"count": count, "interval": interval, "packetSize": size, "preload": preload, "timeout": "3s"}
+        ping = self.ec.add("Ping", a, target=b, **how, name=f"{name}-ping", expectedStatus="0,1")
         self.found[name] = ping
         return ping
 
@@ -66,6 +71,8 @@ def results(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, Any]
         pairs.ping(name, delay="80ms", delayBack=0, jitter="20ms", jitterBack=0, jitterDistribution=name)
     pairs.ping("reorder", delay="100ms", delayBack=0, reorder="30%", reorderBack=0, interval="10ms", count=1000)
     pairs.ping("order", rate="10Mbit", delay="80ms", delayBack=0, jitter="40ms", jitterBack=0, interval="5ms", count=400)
+    pairs.ping("queue", 30, preload=30, size=1000, rate="100kbit", queue=10, rateBack="10Gbit", queueBack=100)
+    pairs.ping("burst", 5, preload=5, size=1000, rate="100kbit", burst=3 * FRAME, rateBack="10Gbit")
     pairs.iperf("rates", rate="8Mbit", rateBack="3Mbit", delay="5ms", options={"reverse": True})
     pairs.iperf("six", rate="8Mbit", delay="5ms", networks="fd00:6::/48", options={"duration": "6s"})
     pairs.iperf("late", delay="50ms", reorder="10%", reorderBack=0, options={"udp": True, "rate": "4Mbit", "length": "500"})
@@ -161,6 +168,15 @@ def test_who_skips_the_delay_overtakes(results: dict[str, Any]) -> None:
 def test_jitter_keeps_the_order_where_there_is_a_rate(results: dict[str, Any]) -> None:
     seqs = [reply.seq for reply in results["order"].replies]
     assert seqs == list(range(1, 401))
+
+
+def test_a_queue_holds_so_many_frames_and_no_more(results: dict[str, Any]) -> None:
+    # Thirty at once: one is being sent, ten wait.
+    assert rtts(results["queue"]) == pytest.approx([number * FRAME * 8 / 1e5 for number in range(1, 12)], abs=2e-6)
+
+
+def test_a_burst_leaves_at_once(results: dict[str, Any]) -> None:
+    assert rtts(results["burst"]) == pytest.approx([0, 0, 0, FRAME * 8 / 1e5, 2 * FRAME * 8 / 1e5], abs=2e-6)
 
 
 def test_a_rate_counts_ethernet_frames_in_each_direction(results: dict[str, Any]) -> None:

@@ -252,11 +252,11 @@ class Flow : public SimpleRefCount<Flow>
         {
             stream->Omit();
         }
+        Measure(); // before the next report, which the end replaces when both are due at once
         if (m_interval > 0)
         {
             m_next = Simulator::Schedule(NanoSeconds(m_interval), &Flow::Report, this);
         }
-        Measure();
     }
 
     void GiveUp()
@@ -365,7 +365,7 @@ class Flow : public SimpleRefCount<Flow>
         }
         if (m_control)
         {
-            Simulator::ScheduleNow(&Socket::Close, m_control);
+            Simulator::ScheduleNow(&LetGo, m_control, !m_name.empty());
         }
         TellEnd(m_program, status, why);
     }

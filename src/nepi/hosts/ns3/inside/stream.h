@@ -24,6 +24,16 @@ SegmentBetween(Ptr<Node> from, Ptr<Node> to, const std::string& near, const std:
     return mtu > headers + 36 ? mtu - headers : 36;
 }
 
+/**
+ * Let a TCP socket go. One that has not got its connection must not be closed: ns-3 would send a reset, and a listening socket that gets
+ * one ends the whole simulation. Without tries left, it closes by itself when its time-out has come.
+ */
+inline void
+LetGo(Ptr<Socket> socket, bool isConnected)
+{
+    isConnected ? socket->Close() : (socket->SetAttribute("ConnCount", UintegerValue(0)), 0);
+}
+
 class Stream : public SimpleRefCount<Stream>
 {
   public:
@@ -95,7 +105,7 @@ class Stream : public SimpleRefCount<Stream>
         m_stopped = true;
         m_closed = true;
         m_sender->SetSendCallback(MakeNullCallback<void, Ptr<Socket>, uint32_t>());
-        m_sender->Close();
+        LetGo(m_sender, udp || isConnected);
         m_listener->Close();
     }
 
