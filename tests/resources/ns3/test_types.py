@@ -147,6 +147,12 @@ def test_a_wrong_name_is_told_with_the_nearest() -> None:
     ec.shutdown()
 
 
+@pytest.mark.parametrize("rtype", ["ns3::Application", "ns3::HttpServer"])
+def test_a_program_that_no_simulated_node_has_is_told_where_it_can_run(rtype: str) -> None:
+    with pytest.raises(UnknownTypeError, match="other programs run on a netns::Node or a linux::Node that a Link joins"):
+        ResourceFactory.find(rtype)
+
+
 def test_a_device_on_a_channel_of_another_kind_is_a_mistake_of_the_plan() -> None:
     ec = ExperimentController("channels", backend="ns3")
     simulation = ec.add("ns3::Simulation", name="sim")

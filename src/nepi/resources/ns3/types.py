@@ -6,6 +6,7 @@ import threading
 import types
 from typing import Any, Final
 
+from nepi.apps.catalogue import APPLICATIONS
 from nepi.errors import UnknownTypeError
 from nepi.execution.factory import ResourceFactory
 from nepi.execution.resource import ResourceManager
@@ -23,6 +24,8 @@ RENAMED: Final = {
     "ns3::Ping6": "ns3::Ping",
 }
 """Names of the original that are names of something else today, by which they still go."""
+_PROGRAMS: Final = frozenset(f"ns3::{one.__name__}" for one in APPLICATIONS)
+"""What applications would be called in a simulation; those that there are, are hand-written types."""
 _classes: dict[str, type[Ns3Object]] = {}
 _making = threading.RLock()
 
@@ -31,13 +34,18 @@ def type_named(rtype: str) -> type[ResourceManager] | None:
     """Return the class of a type of ns-3; None when there is none. Called by the factory, which knows hand-written ones itself.
 
     Raises:
-        UnknownTypeError: there was one, or it is abstract; the message says so.
+        UnknownTypeError: there was one, it is abstract, or it is for real nodes only; the message says so.
     """
     reason = reason_for(rtype)
     if reason:
         raise UnknownTypeError(f"there is no resource type {rtype!r} any more: {reason}")
     name = RENAMED.get(rtype, rtype)
     known = catalogue()
+    if rtype in _PROGRAMS and not (name in known and known[name].is_concrete):
+        raise UnknownTypeError(
+            f"there is no {rtype}: a simulated node has Ping, Iperf3Client and Iperf3Server; other programs run on a netns::Node or a"
+            " linux::Node that a Link joins with the simulation (docs/howto/hybrid.md)"
+        )
     if name not in known or not known.is_a(name, "ns3::Object"):
         return None
     if not known[name].is_concrete:
