@@ -1,4 +1,4 @@
-"""Simulated media that many nodes share, Wi-Fi and CSMA, and the stations by which nodes are on them.
+"""Simulated media that many nodes share, Wi-Fi and CSMA, and the stations by which nodes are on them. LTE is in `high_lte.py`.
 
 In the topology a medium is a switch, and a station an interface.
 """
@@ -14,9 +14,11 @@ from nepi.hosts.ns3.protocol import Operation, ref
 from nepi.model.experiment import ResourceDescription
 from nepi.model.states import ResourceState
 from nepi.model.typespec import Check, Role
+from nepi.plan.result import InterfacePlan
 from nepi.resources.ns3.high_node import Node
 from nepi.resources.ns3.high_resource import SimulatedResource
 from nepi.resources.ns3.simulation_run import SimulationRun
+from nepi.resources.ns3.wifi_modes import STANDARDS, channel_settings, wifi_mistakes
 
 _READY = ResourceState.READY
 NO_RTS = 4_692_480  # ns-3's own default: longer than any frame
@@ -52,12 +54,18 @@ class Medium(SimulatedResource):
     async def deploy(self) -> None:
         """Make the medium; stations come after it."""
         run = await self.joined()
-        await run.ask(self.making())
+        await run.ask(*self.making())
         self.set_ready()
 
-    def making(self) -> Operation:
-        """Return the operation that makes it, under its guid."""
+    def making(self) -> list[Operation]:
+        """Return the operations that make it, under its guid."""
         raise NotImplementedError
+
+    async def add(self, station: Station, end: InterfacePlan) -> None:
+        """Make a station on it, with what the plan has for it."""
+        assert self.run is not None
+        await self.run.ask(self.joining(end.node, station, end.mac))
+        await self.run.furnish(end, station.guid)
 
     def joining(self, node: int, station: OnMedium, mac: str) -> Operation:
         """Return the operation that makes a station on it, under the station's guid."""
@@ -66,10 +74,14 @@ class Medium(SimulatedResource):
 
 def check_wifi(one: ResourceDescription, peers: Sequence[ResourceDescription], _facts: Mapping[str, Any]) -> Iterable[str]:
     """Find what a Wi-Fi network cannot be."""
-    if one.attributes.get("range") and one.attributes.get("exponent"):
+    values = one.attributes
+    yield from wifi_mistakes(
+        values.get("standard") or "g", mode=values.get("dataMode"), width=values.get("channelWidth"), channel=values.get("channel")
+    )
+    if values.get("range") and values.get("exponent"):
         yield "exponent cannot be combined with range: within the range there is no loss, and beyond it nothing is heard"
     stations = [peer for peer in peers if peer.rtype in ("ns3::Station", "hybrid::Station")]
-    if stations and not one.attributes.get("adhoc") and not any(peer.attributes.get("accessPoint") for peer in stations):
+    if stations and not values.get("adhoc") and not any(peer.attributes.get("accessPoint") for peer in stations):
         yield "none of its stations is an accessPoint, so that nobody would hear anybody: give it one, or adhoc"
 
 
@@ -79,18 +91,25 @@ class WifiNetwork(Medium, rtype="ns3::WifiNetwork"):
     check: ClassVar[Check | None] = staticmethod(check_wifi)
 
     adhoc = Attribute.boolean(False, help="Stations talk to each other; else through an access point.", flags=Flags.Design)
-    standard = Attribute.choice(("a", "b", "g", "n", "ac", "ax"), "g", help="802.11a, b, g, ...", flags=Flags.Design)
+    standard = Attribute.choice(tuple(STANDARDS), "g", help="802.11a, b, g, ...", flags=Flags.Design)
     dataMode = Attribute.string(help="Constant mode, like ErpOfdmRate54Mbps; chosen by Minstrel when not set.", flags=Flags.Design)
+    channelWidth = Attribute.integer(help="MHz; the usual one of the standard when not set.", range=(20, 160), flags=Flags.Design)
+    channel = Attribute.integer(help="Its number; the first of its width when not set.", range=(1, 200), flags=Flags.Design)
+    txPower = Attribute.number(16.0206, help="dBm with which stations send.", range=(-50, 60), flags=Flags.Design)
     ssid = Attribute.string("nepi", help="Name of the network.", flags=Flags.Design)
     exponent = Attribute.number(3.0, help="Of the loss with distance, which is 46.7 dB at 1 m.", range=(1, 10), flags=Flags.Design)
     range = Attribute.number(help="Metres within which all is heard, and beyond which nothing is.", range=(0.1, 1e6), flags=Flags.Design)
     rtsThreshold = Attribute.integer(NO_RTS, help="Bytes from which on a frame is announced by RTS.", range=(0, NO_RTS), flags=Flags.Design)
 
-    def making(self) -> Operation:
-        """Return the operation that makes it, under its guid."""
+    def making(self) -> list[Operation]:
+        """Return the operations that make it, under its guid."""
         words = (self.get("standard"), self.get("dataMode") or "", self.get("ssid"))
         loss = (float(self.get("exponent")), float(self.get("range") or 0.0))
-        return protocol.static("nepi::AddAir", self.get("adhoc"), *words, *loss, store=self.guid)
+        settings = channel_settings(self.get("standard"), width=self.get("channelWidth"), channel=self.get("channel"))
+        return [
+            protocol.static("nepi::AddAir", self.get("adhoc"), *words, *loss, store=self.guid),
+            protocol.static("nepi::Tune", ref(self.guid), settings, float(self.get("txPower"))),
+        ]
 
     def joining(self, node: int, station: OnMedium, mac: str) -> Operation:
         """Return the operation that makes a station on it, under the station's guid."""
@@ -105,9 +124,9 @@ class CsmaNetwork(Medium, rtype="ns3::CsmaNetwork"):
     rate = Attribute.rate(100_000_000, help="Bit/s.", range=(8, 10**13), flags=Flags.Design)
     delay = Attribute.duration(6.56e-6, help="From one end of the wire to the other.", range=(0, 3600), flags=Flags.Design)
 
-    def making(self) -> Operation:
-        """Return the operation that makes it, under its guid."""
-        return protocol.static("nepi::AddWire", int(self.get("rate")), round(self.get("delay") * 1e9), store=self.guid)
+    def making(self) -> list[Operation]:
+        """Return the operations that make it, under its guid."""
+        return [protocol.static("nepi::AddWire", int(self.get("rate")), round(self.get("delay") * 1e9), store=self.guid)]
 
     def joining(self, node: int, station: OnMedium, mac: str) -> Operation:
         """Return the operation that makes a station on it, under the station's guid."""
@@ -116,14 +135,16 @@ class CsmaNetwork(Medium, rtype="ns3::CsmaNetwork"):
 
 
 class Station(SimulatedResource, rtype="ns3::Station"):
-    """An interface of a node on a WifiNetwork or a CsmaNetwork."""
+    """An interface of a node on a WifiNetwork, an LteNetwork or a CsmaNetwork."""
 
     service = True
     role: ClassVar[Role] = "interface"
     across: ClassVar = {"netns": "hybrid::Station", "linux": "hybrid::Station"}
     needs: ClassVar = {Node: _READY, Medium: _READY}
 
-    accessPoint = Attribute.boolean(False, help="Whether it is the access point of its Wi-Fi network.", flags=Flags.Design)
+    accessPoint = Attribute.boolean(
+        False, help="Whether it is the access point of its Wi-Fi network, or the gateway of its LTE network.", flags=Flags.Design
+    )
     mtu = Attribute.integer(help="Bytes of an IP packet that fit into a frame; 1500 when not set.", range=(68, 65_535), flags=Flags.Design)
     mac = Attribute.string(help="MAC address; chosen when not set.", flags=Flags.ExecReadOnly)
     deviceName = Attribute.string(help="Its name in the node; eth0, eth1, ... when not set.", flags=Flags.ExecReadOnly)
@@ -137,9 +158,6 @@ class Station(SimulatedResource, rtype="ns3::Station"):
 
     async def deploy(self) -> None:
         """Make the interface, with its address and routes."""
-        run = await self.joined()
-        end = self.ec.plan.interfaces[self.guid][0]
-        medium = self.peer(Medium)
-        await run.ask(medium.joining(end.node, self, end.mac))
-        await run.furnish(end, self.guid)
+        await self.joined()
+        await self.peer(Medium).add(self, self.ec.plan.interfaces[self.guid][0])
         self.set_ready()

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, ClassVar, Final
 
@@ -12,7 +12,9 @@ from nepi.hosts.ns3.programs.commands import CONGESTION
 from nepi.hosts.ns3.programs.host import SimulatedHost
 from nepi.hosts.ns3.protocol import Operation, ref
 from nepi.hosts.roles import HostNode
+from nepi.model.experiment import ResourceDescription
 from nepi.model.states import ResourceState
+from nepi.model.typespec import Check
 from nepi.resources.ns3.attributes import members_of
 from nepi.resources.ns3.blueprint import Phase, check
 from nepi.resources.ns3.catalogue import catalogue
@@ -21,6 +23,18 @@ from nepi.resources.ns3.kinds import NodeObject
 from nepi.resources.ns3.object import Ns3Object
 
 PLACE: Final = ("x", "y", "z", "speedX", "speedY")
+SPEED: Final = ("speedX", "speedY")
+MOBILITY: Final = "ns3::MobilityModel"
+STEADY: Final = "ns3::ConstantVelocityMobilityModel"
+
+
+def check_node(one: ResourceDescription, peers: Sequence[ResourceDescription], _facts: Mapping[str, Any]) -> Iterable[str]:
+    """Find what cannot be said of how a node moves."""
+    moving = [peer for peer in peers if catalogue().is_a(peer.rtype, MOBILITY)]
+    if len(moving) > 1:
+        yield f"has {len(moving)} mobility models ({', '.join(peer.name for peer in moving)}): it moves by one"
+    elif moving and moving[0].rtype != STEADY and any(one.attributes.get(name) for name in SPEED):
+        yield f"speedX and speedY are for nodes without a mobility model; here {moving[0].name} says how it moves"
 
 
 class Node(NodeObject, SimulatedResource, HostNode, rtype="ns3::Node"):
@@ -30,6 +44,7 @@ class Node(NodeObject, SimulatedResource, HostNode, rtype="ns3::Node"):
     """
 
     typeid = "ns3::Node"
+    check: ClassVar[Check | None] = staticmethod(check_node)
     needs: ClassVar = {}
     wants: ClassVar = {"ns3::Simulation": ResourceState.READY}
 
@@ -60,12 +75,22 @@ class Node(NodeObject, SimulatedResource, HostNode, rtype="ns3::Node"):
     def blueprint(self, phase: Phase) -> list[Operation]:
         """Be a computer, in its place."""
         operations = super().blueprint(phase)
-        if phase is Phase.PLACE and (self.is_high_level or self.values_set().keys() & set(PLACE)):
-            return [*operations, *self._placing()]
+        if phase is (Phase.JOIN if self._moves_by_itself else Phase.PLACE) and self._has_place:
+            operations += self._placing()
         if phase is Phase.INTERNET and self.is_high_level and self.has_stack():
             computer = check("BecomeComputer", ref(self.guid), self.get("forwarding"), CONGESTION[self.get("congestion")])
             return [computer, *self.routings()]
         return operations
+
+    @property
+    def _moves_by_itself(self) -> bool:
+        """Whether a mobility model is connected: it is put where the node was said to be, once it is there."""
+        return any(catalogue().is_a(one.typeid, MOBILITY) for one in self.get_connected(Ns3Object) if one.typeid)
+
+    @property
+    def _has_place(self) -> bool:
+        is_said = bool(self.values_set().keys() & set(PLACE))
+        return is_said or (self.is_high_level and not self._moves_by_itself)
 
     def _placing(self) -> list[Operation]:
         place = [float(self.get(name)) for name in PLACE]

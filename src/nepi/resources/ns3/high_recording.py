@@ -14,7 +14,10 @@ from nepi.resources.ns3.high_switch import Switch
 
 
 class Recording(SimulatedResource, rtype="ns3::Recording"):
-    """Records all flows (ns-3's FlowMonitor) and, when that trace is enabled, how nodes move and packets fly (for NetAnim)."""
+    """Records all flows (ns-3's FlowMonitor) and, when that trace is enabled, how nodes move and packets fly (for NetAnim).
+
+    Several share one FlowMonitor; one of them can have the animation.
+    """
 
     service = True
 
@@ -35,7 +38,7 @@ class Recording(SimulatedResource, rtype="ns3::Recording"):
         if self.trace_enabled("animation"):
             path = self.trace_path("animation")
             path.parent.mkdir(parents=True, exist_ok=True)
-            operations.append(protocol.static("nepi::Animate", str(path.absolute())))
+            operations.append(protocol.check("nepi::Animate", str(path.absolute())))
             nodes = [one for one in self.run.members if isinstance(one, Node | Switch)]
             operations += [protocol.static("nepi::NameInAnimation", ref(one.guid), one.name) for one in nodes]
         await self.run.ask(*operations)
@@ -59,8 +62,9 @@ class Recording(SimulatedResource, rtype="ns3::Recording"):
         path = self.trace_path("flows")
         path.parent.mkdir(parents=True, exist_ok=True)
         flows = [protocol.static("nepi::WriteFlows", str(path.absolute()))] if self.trace_enabled("flows") else []
+        animation = [protocol.static("nepi::EndAnimation")] if self.trace_enabled("animation") else []
         try:
-            await self.run.ask(*flows, protocol.static("nepi::EndAnimation"), protocol.flush())
+            await self.run.ask(*flows, *animation, protocol.flush())
         except ConnectError as error:
             self.warning(f"what was recorded is lost: {error}")
 

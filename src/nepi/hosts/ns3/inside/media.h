@@ -1,7 +1,9 @@
 // Media that several nodes share: Wi-Fi and CSMA; what is recorded of all of it. Goes with building.h.
 
+#include <algorithm>
 #include <map>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "ns3/csma-module.h"
@@ -18,8 +20,9 @@ using namespace ns3;
 struct Air : SimpleRefCount<Air>
 {
     Ptr<YansWifiChannel> channel;
-    std::string standard, mode, ssid;
+    std::string standard, mode, ssid, settings;
     bool adhoc;
+    double power{16.0206};
 };
 
 inline Ptr<Air>
@@ -47,6 +50,14 @@ AddAir(bool adhoc, const std::string& standard, const std::string& mode, const s
     return air;
 }
 
+/** The channel of what stations will be made, as ns-3's attribute ChannelSettings has it, and their power in dBm. */
+inline void
+Tune(Ptr<Air> air, const std::string& settings, double power)
+{
+    air->settings = settings;
+    air->power = power;
+}
+
 inline WifiStandard
 StandardOf(const std::string& name)
 {
@@ -61,6 +72,12 @@ AddStation(Ptr<Node> node, Ptr<Air> air, bool isAccessPoint, const std::string& 
 {
     YansWifiPhyHelper phy;
     phy.SetChannel(air->channel);
+    phy.Set("TxPowerStart", DoubleValue(air->power));
+    phy.Set("TxPowerEnd", DoubleValue(air->power));
+    if (!air->settings.empty())
+    {
+        phy.Set("ChannelSettings", StringValue(air->settings));
+    }
     WifiHelper wifi;
     wifi.SetStandard(StandardOf(air->standard));
     if (air->mode.empty())
@@ -116,19 +133,27 @@ AddTapOfWire(Ptr<Node> node, Ptr<CsmaChannel> wire, const std::string& mac, uint
     return PluggedIn(node, device);
 }
 
+/** Nodes that a technology needs for itself and nobody described, with what an animation calls them: no flows of theirs are recorded. */
+inline std::vector<std::pair<Ptr<Node>, std::string>> g_unseen;
+
 inline Ptr<FlowMonitor> g_monitor;
 inline FlowMonitorHelper* g_monitorHelper{nullptr};
 inline AnimationInterface* g_animation{nullptr};
 
-/** From now on, flows between all nodes that have a stack are recorded. */
+/** From now on, flows between all nodes that have a stack are recorded; once, however often it is asked for. */
 inline void
 MonitorFlows()
 {
+    if (g_monitor)
+    {
+        return;
+    }
     g_monitorHelper = new FlowMonitorHelper();
     NodeContainer nodes;
     for (auto node = NodeList::Begin(); node != NodeList::End(); node++)
     {
-        if ((*node)->GetObject<Ipv4>())
+        auto is = [&node](const auto& unseen) { return unseen.first == *node; };
+        if ((*node)->GetObject<Ipv4>() && std::none_of(g_unseen.begin(), g_unseen.end(), is))
         {
             nodes.Add(*node);
         }
@@ -143,10 +168,14 @@ WriteFlows(const std::string& path)
     g_monitor->SerializeToXmlFile(path, true, true);
 }
 
-/** Record how nodes move and what they send. Nodes without a place get one. */
-inline void
+/** Record how nodes move and what they send. Nodes without a place get one. "" or why it cannot: ns-3 has one animation at a time. */
+inline std::string
 Animate(const std::string& path)
 {
+    if (g_animation)
+    {
+        return "the animation of this simulation is recorded by another Recording already";
+    }
     for (uint32_t number = 0; number < NodeList::GetNNodes(); number++)
     {
         if (!NodeList::GetNode(number)->GetObject<MobilityModel>())
@@ -155,6 +184,11 @@ Animate(const std::string& path)
         }
     }
     g_animation = new AnimationInterface(path);
+    for (const auto& [node, name] : g_unseen)
+    {
+        g_animation->UpdateNodeDescription(node, name);
+    }
+    return "";
 }
 
 inline void
