@@ -57,6 +57,18 @@ def test_rts_and_cts_help_hidden_terminals(tmp_path: Path) -> None:
     assert float(match[1]) > 1.2 * float(match[2])
 
 
+def test_phones_download_while_they_change_their_cells(tmp_path: Path) -> None:
+    lines = run("lte", tmp_path).splitlines()
+    assert len(lines) == 2
+    rates = []
+    for number, line in enumerate(lines):
+        match = re.fullmatch(rf"phone{number}: (\d+\.\d) Mbit/s, connected 1 after 0\.0 s, handover 2 after (\d\.\d) s", line)
+        assert match is not None, line
+        rates.append(float(match[1]))
+        assert 5.0 < float(match[2]) < 9.0
+    assert 8.0 < sum(rates) < 18.0  # one cell carries about 17
+
+
 @pytest.mark.netns
 @pytest.mark.root
 def test_namespaces_talk_through_wifi(tmp_path: Path) -> None:

@@ -5,7 +5,7 @@ docs/design/ns3.md and docs/design/ns3-high-level.md have the ideas.
 
 from nepi.hosts.ns3.programs.host import missing_tools
 from nepi.resources.ns3.facts import probe
-from nepi.resources.ns3.high import APPLICATIONS, CsmaNetwork, Link, Node, Recording, Station, Switch, WifiNetwork
+from nepi.resources.ns3.high import APPLICATIONS, CsmaNetwork, Link, LteNetwork, Node, Recording, Station, Switch, WifiNetwork
 from nepi.resources.ns3.route import Route
 from nepi.resources.ns3.simulation import Simulation
 from nepi.resources.ns3.types import every_type, type_named
@@ -14,6 +14,7 @@ __all__ = [
     "APPLICATIONS",
     "CsmaNetwork",
     "Link",
+    "LteNetwork",
     "Node",
     "Recording",
     "Route",
