@@ -1,20 +1,22 @@
-"""A host over SSH that talks through a simulation here."""
+"""Hosts over SSH that talk through a simulation, here or on another host."""
 
 from __future__ import annotations
 
+import re
+import sys
 from pathlib import Path
 from statistics import median
 from typing import Any
 
 import pytest
 
-from nepi import ExperimentController
+from nepi import ExperimentController, Handle
 from nepi.execution.ledger import Ledger
 from nepi.lab import Lab
 from nepi.model.states import ResourceState
 from nepi.testing.pytest_plugin import MakeLab
 
-pytestmark = [pytest.mark.netns, pytest.mark.ns3, pytest.mark.timeout(600)]
+pytestmark = [pytest.mark.netns, pytest.mark.root, pytest.mark.ns3, pytest.mark.timeout(600)]
 FILE = """
 experiment: through-the-simulation
 backend: netns
@@ -83,3 +85,38 @@ def test_a_host_over_ssh_is_20_ms_of_simulated_link_away_and_nothing_is_left_on_
     assert what_is_there(lab) == before
     with Ledger(Path(ec.run_dir) / "ledger.sqlite") as ledger:
         assert ledger.rows() == []
+
+
+def add_host(ec: ExperimentController, lab: Lab, name: str, **more: Any) -> Handle:
+    ssh = {"hostname": name, "sshConfig": str(lab.ssh_config), "ip": lab.host(name).address, "installTools": False, **more}
+    return ec.add("linux::Node", name=name, attributes=ssh)
+
+
+def test_a_host_on_which_nobody_may_make_interfaces_says_so(tmp_path: Path, lab: Lab) -> None:
+    ec = ExperimentController("plain", tmp_path, backend="netns")
+    link = ec.add("Link", add_host(ec, lab, "h1", username="plain"), ec.add("ns3::Node"))
+    try:
+        ec.deploy()
+        assert not ec.wait_deployed(ec.resources)
+        assert re.search("plain may not run commands as root on h1 .*or log in as root", str(ec.resource(link).failure))
+    finally:
+        ec.shutdown()
+
+
+def test_hosts_are_joined_with_a_simulation_that_runs_on_one_of_them(tmp_path: Path, lab: Lab) -> None:
+    ec = ExperimentController("elsewhere", tmp_path, backend="netns")
+    h1, h2 = (add_host(ec, lab, name, username="root") for name in ("h1", "h2"))
+    real_time = {"simulatorImplementationType": "ns3::RealtimeSimulatorImpl", "checksumEnabled": True, "hardLimit": "10s"}
+    simulation = ec.add("ns3::Simulation", h2, attributes={**real_time, "python": sys.executable})
+    router = ec.add("ns3::Node", simulation)
+    ec.add("Link", h1, router, delay="10ms")
+    here = ec.add("Link", ec.add("Node"), router, critical=False)
+    ping = ec.add("linux::Ping", h1, target=router, count=5, interval="100ms")
+    try:
+        ec.deploy()
+        assert ec.wait_finished([ping])
+        result: Any = getattr(ec.resource(ping), "result")  # noqa: B009
+        assert (result.received, result.rtt_min_s >= 0.020) == (5, True)
+        assert "runs on h2, where the tap of a namespace of this machine cannot be read" in str(ec.resource(here).failure)
+    finally:
+        ec.shutdown()
