@@ -24,13 +24,11 @@ class Backend:
         name: of the backend.
         kind: of its applications, as in their names.
         failing: the exit status of those that fail.
-        complaint: what is said of them.
     """
 
     name: ClassVar[str] = ""
     kind: ClassVar[str] = "application"
     failing: ClassVar[int] = 3
-    complaint: ClassVar[str] = "status 3"
 
     def node(self, ec: ExperimentController, name: str) -> Handle:
         return ec.add("Node", name=name)
@@ -58,13 +56,12 @@ class Ns3(Backend):
 
     name = "ns3"
     kind = "ping"
-    failing = 1
-    complaint = "0 of 1 packets were answered"
+    failing = 2
 
     def application(
         self, ec: ExperimentController, node: Handle, *, lasts_s: float = 0.0, status: int = 0, name: str | None = None, **values: Any
     ) -> Handle:
-        """A ping of the node itself, the second of two after as long as it is to last; one that is to fail pings nobody."""
+        """A ping of the node itself, the second of two after as long as it is to last; one that is to fail has no route to its target."""
         if status:
             return ec.add("Ping", node, target="192.0.2.1", count=1, timeout="10ms", name=name, **values)
         times = {"count": 2, "interval": lasts_s} if lasts_s else {"count": 1}

@@ -53,11 +53,12 @@ def lab(request: pytest.FixtureRequest) -> None:
 
 @pytest.fixture(scope="session")
 def ns3_imported(tmp_path_factory: pytest.TempPathFactory) -> None:
-    """Let ns-3 be imported before the first test whose deadlines would have to wait for that; later simulations are forked."""
-    with ExperimentController("import", tmp_path_factory.mktemp("import"), backend=SIMULATED) as ec:
-        node = ec.add("Node")
-        ec.deploy()
-        assert ec.wait_started(node, IMPORT_DEADLINE_S)
+    """Let ns-3 be imported before the first test, whose deadlines would have to wait for that, and what the second one compiles ahead."""
+    for name in ("import", "rehearsal"):
+        with ExperimentController(name, tmp_path_factory.mktemp(name), backend=SIMULATED) as ec:
+            node = ec.add("Node")
+            ec.deploy()
+            assert ec.wait_started(node, IMPORT_DEADLINE_S)
 
 
 @pytest.fixture(autouse=True)

@@ -137,9 +137,9 @@ def test_a_failure_is_told_and_everything_is_released(backend: Backend, controll
     node = backend.node(ec, "a")
     bad = backend.application(ec, node, status=backend.failing, name="bad")
     other = backend.application(ec, node, lasts_s=LONG_S)
-    with pytest.raises(ExperimentError, match=rf"(?s)bad failed.*{backend.complaint}"):
+    with pytest.raises(ExperimentError, match=rf"(?s)bad failed.*status {backend.failing}"):
         ec.run(deadline=SOON)
-    assert backend.complaint in bad.failure
+    assert f"status {backend.failing}" in bad.failure
     assert [one.state for one in (node, bad, other)] == [ResourceState.RELEASED] * 3
 
 
