@@ -112,6 +112,15 @@ def test_a_wait_is_over_when_its_deadline_has_passed_by_either_clock() -> None:
     ]
 
 
+def test_what_only_ends_patience_is_no_delay() -> None:
+    clocks = TwoClocks()
+    clocks.tell(WatchAsked(7, (strict(1, STARTED) + 10.0).within(5.0)))
+    clocks.tell(WatchAsked(8, strict(2, STARTED).within(50.0)))
+    assert (clocks.engine.next_deadline, clocks.engine.next_delay) == (5.0, None)
+    clocks.tell(Entered(STARTED, (1,)))
+    assert (clocks.engine.next_deadline, clocks.engine.next_delay) == (5.0, 10.0)
+
+
 def test_a_wait_that_is_met_is_not_told_of_its_deadlines() -> None:
     clocks = TwoClocks()
     clocks.tell(WatchAsked(7, strict(1, STARTED).within(5.0)))

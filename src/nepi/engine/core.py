@@ -99,6 +99,14 @@ class Engine:
         return self.timers.due_at
 
     @property
+    def next_delay(self) -> float | None:
+        """The instant of the run's clock at which something goes on that waits for nothing but the time, or None.
+
+        Unlike `next_deadline` it leaves out those at which only somebody's patience is over.
+        """
+        return self.timers.delay_at
+
+    @property
     def next_limit(self) -> float | None:
         """The instant of the real clock at which an action, or somebody's patience, is over; or None."""
         return self.real_timers.due_at

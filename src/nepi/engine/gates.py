@@ -7,7 +7,7 @@ them from condition values and hangs their leaves on the members that they wait 
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Final
+from typing import Final, Protocol
 
 from nepi.engine.members import Member, append_living
 from nepi.model.conditions import After, AllOf, AnyOf, Condition, Exited, Reached, TraceMatched, Within
@@ -100,12 +100,19 @@ class Gate:
         self.owner(self)
 
 
+class AtTime(Protocol):
+    """Calls back at an instant."""
+
+    def __call__(self, due: float, callback: Callable[[float], None], *, is_deadline: bool = False) -> None:
+        """Call `callback(due)` then; a deadline only ends somebody's patience."""
+
+
 class Gates:
     """Builds gates. What it needs from outside (time, timers, trace watches) comes in as arguments.
 
     Args:
         members: all members by guid.
-        at_time: `at_time(due, callback)` calls back when the engine is told of an instant >= due.
+        at_time: `at_time(due, callback, is_deadline=...)` calls back when the engine is told of an instant >= due.
         watch_trace: orders a look-out for a trace line.
         label: names a resource in reasons.
     """
@@ -113,7 +120,7 @@ class Gates:
     def __init__(
         self,
         members: dict[int, Member],
-        at_time: Callable[[float, Callable[[float], None]], None],
+        at_time: AtTime,
         watch_trace: Callable[[int, str, str], None],
         label: Callable[[int], str],
     ) -> None:
@@ -197,7 +204,7 @@ class Gates:
         self._attach(part, inner, now)
         if not inner.closed:
             reason = f"its deadline of {deadline_s:g} s has passed, and {condition_text(part, self._label)} has not come true"
-            self._at_time(now + deadline_s, lambda _at: inner.fail(reason, 0))
+            self._at_time(now + deadline_s, lambda _at: inner.fail(reason, 0), is_deadline=True)
 
     def _attach_reached(self, condition: Reached, parent: Gate, now: float) -> None:
         count = len(condition.guids) if condition.count is None else condition.count

@@ -1,6 +1,6 @@
-"""What becomes due at an instant: a heap for delays, and a queue for each length of deadline.
+"""What becomes due at an instant: heaps for delays and for what only ends somebody's patience, and a queue for each length of deadline.
 
-Most deadlines never pass: the action is done long before. All deadlines of one length pass in the order in which they were set, so
+Most deadlines of actions never pass: the action is done long before. All deadlines of one length pass in the order in which they were set, so
 a queue per length costs one append each, and those that were kept are dropped from its front unseen.
 """
 
@@ -13,6 +13,8 @@ from collections.abc import Callable
 from nepi.engine.members import Member
 from nepi.model.states import ResourceAction
 
+Timer = tuple[float, int, Callable[[float], None]]
+"""When it is due, which one it was, and what is called then."""
 Overdue = Callable[[Member, ResourceAction, float], None]
 
 
@@ -20,14 +22,15 @@ class Timers:
     """Instants at which something has to be looked at."""
 
     def __init__(self) -> None:
-        self._heap: list[tuple[float, int, Callable[[float], None]]] = []
+        self._delays: list[Timer] = []
+        self._patience: list[Timer] = []
         self._count = 0
         self._limits: dict[float, deque[tuple[float, Member, ResourceAction, Overdue]]] = {}
 
-    def at(self, due: float, callback: Callable[[float], None]) -> None:
-        """Call `callback(due)` when the time has come."""
+    def at(self, due: float, callback: Callable[[float], None], *, is_deadline: bool = False) -> None:
+        """Call `callback(due)` when the time has come; a deadline only ends somebody's patience."""
         self._count += 1
-        heapq.heappush(self._heap, (due, self._count, callback))
+        heapq.heappush(self._patience if is_deadline else self._delays, (due, self._count, callback))
 
     def limit(self, limit_s: float, now: float, member: Member, action: ResourceAction, overdue: Overdue) -> None:
         """Call `overdue(member, action, limit_s)` if the member is still doing, after `limit_s`, what it was told to do now."""
@@ -39,7 +42,7 @@ class Timers:
     @property
     def due_at(self) -> float | None:
         """The earliest instant at which something may be due, or None."""
-        due = self._heap[0][0] if self._heap else None
+        due = min((heap[0][0] for heap in (self._delays, self._patience) if heap), default=None)
         for limit_s, queue in self._limits.items():
             while queue and not _still(queue[0]):
                 queue.popleft()
@@ -47,10 +50,15 @@ class Timers:
                 due = queue[0][0] + limit_s
         return due
 
+    @property
+    def delay_at(self) -> float | None:
+        """The earliest instant at which something goes on, deadlines left aside, or None."""
+        return self._delays[0][0] if self._delays else None
+
     def run(self, now: float) -> None:
         """Call everything that is due at `now`, earliest first."""
-        while self._heap and self._heap[0][0] <= now:
-            due, _, callback = heapq.heappop(self._heap)
+        while heaps := [heap for heap in (self._delays, self._patience) if heap and heap[0][0] <= now]:
+            due, _, callback = heapq.heappop(min(heaps, key=lambda heap: heap[0][:2]))
             callback(due)
         for limit_s, queue in list(self._limits.items()):
             while queue and queue[0][0] + limit_s <= now:

@@ -140,6 +140,11 @@ class Runner(Logger):
         """The instant of the run's clock at which something is to be done, or None."""
         return min((due for due in (self.engine.next_deadline, self._calls.next_due) if due is not None), default=None)
 
+    @property
+    def next_delay(self) -> float | None:
+        """As `next_due`, without the instants at which only somebody's patience is over."""
+        return min((due for due in (self.engine.next_delay, self._calls.next_due) if due is not None), default=None)
+
     def call_after(self, delay_s: float, call: Callable[[], None]) -> None:
         """Make a call on the loop's thread when so much time has passed by the run's clock; from any thread."""
         self.post(lambda: self._add_call(delay_s, call))

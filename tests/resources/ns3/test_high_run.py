@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from nepi import ExperimentController
+from nepi import ExperimentController, ResourceAction, ResourceState, Retry
 from nepi.errors import ExperimentError, ResourceError
 from nepi.hosts.ns3.programs.output import END
 from nepi.hosts.ns3.start import LocalSimulator
@@ -86,12 +86,6 @@ def children(monkeypatch: pytest.MonkeyPatch) -> list[Yes]:
     return made
 
 
-def word(shape: str, name: str) -> str:
-    """Return one of the values of a shape as the simulation is told it."""
-    words = shape.split()
-    return words[words.index(name) + 1]
-
-
 def two_nodes(folder: Path, **link: Any) -> ExperimentController:
     ec = ExperimentController("yes", folder, backend="ns3", seed=1)
     a, b = ec.add("Node", name="a"), ec.add("Node", name="b")
@@ -104,9 +98,9 @@ def test_nothing_gets_through_a_cable_that_is_not_plugged_in(tmp_path: Path, chi
     with two_nodes(tmp_path, up=False, loss=0.25) as ec:
         ec.deploy()
         ec.wait_started("link")
-        assert [word(one[1], "up") for one in children[0].those("ShapeEnd")] == ["0", "0"]
+        assert [one[1].split()[:2] for one in children[0].those("ShapeEnd")] == [["up", "0"]] * 2
         ec.set("link", "up", True)
-        assert [word(one[1], "up") for one in children[0].those("ShapeEnd")][2:] == ["1", "1"]
+        assert [one[1].split()[:2] for one in children[0].those("ShapeEnd")][2:] == [["up", "1"]] * 2
 
 
 def test_random_numbers_follow_from_the_description_and_not_from_the_order_of_making(tmp_path: Path, children: list[Yes]) -> None:
@@ -177,3 +171,39 @@ def test_which_of_two_simulations_is_meant_has_to_be_said(tmp_path: Path, childr
         with pytest.raises(ExperimentError):
             ec.run(deadline="30s")
         assert "a may be in one and two: connect it" in ec.resource("a").failure
+
+
+@pytest.mark.parametrize("action", ["start", "deploy"])
+def test_what_begins_later_than_the_simulation_is_there_needs_no_time_of_this_world(
+    action: str, tmp_path: Path, children: list[Yes]
+) -> None:
+    with two_nodes(tmp_path) as ec:
+        sim = ec.add("Simulation", name="sim")
+        if action == "start":
+            ec.register_condition(sim.guid, ResourceAction.START, ec.resource("a").guid, ResourceState.READY, "1h")
+        else:
+            ec.register_condition(ec.resource("ping").guid, ResourceAction.DEPLOY, ec.resource("b").guid, ResourceState.READY, "1h")
+        ec.deploy()
+        assert ec.wait_finished("sim", deadline="2h")
+        assert ec._running().runner.now > 3600 > 60 > ec._running().runner.real
+
+
+def test_a_simulation_whose_first_attempt_failed_is_opened_again(
+    tmp_path: Path, children: list[Yes], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    build, attempts = simulation_run.SimulationRun.build, []
+
+    async def unlucky(self: simulation_run.SimulationRun, members: Sequence[Any]) -> None:
+        attempts.append(self)
+        if len(attempts) == 1:
+            raise ResourceError("no luck")
+        await build(self, members)
+
+    monkeypatch.setattr(simulation_run.SimulationRun, "build", unlucky)
+    with ExperimentController("yes", tmp_path, backend="ns3") as ec:
+        ec.set_default_policy(Retry(3, 5.0))
+        sim = ec.add("Simulation", name="sim")
+        ec.add("Node", sim, name="a")
+        ec.deploy()
+        assert ec.wait_started("sim", deadline="20s")
+        assert [one.is_closed for one in children] == [True, False]

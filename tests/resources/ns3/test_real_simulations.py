@@ -107,6 +107,21 @@ def test_attributes_are_set_and_read_while_it_runs_and_what_does_not_end_is_stop
     assert not is_alive(rows[0])
 
 
+def test_one_without_a_stop_time_ends_where_nothing_is_left_however_patient_who_waits_is(new: Callable[..., ExperimentController]) -> None:
+    ends = []
+    for name, patience in (("patient", {"deadline": "12h"}), ("endless", {})):
+        with new(name) as ec:
+            sim, _, _, client = pair(ec, "x")
+            ec.set(client, "MaxPackets", 3)
+            sim.start_when(client.ready + "1h")  # before it begins, time passes all the same
+            ec.run(**patience)
+            ends.append(manager(ec, sim).statistics)
+    patient, endless = ends
+    assert patient is not None
+    assert endless is not None
+    assert patient["now_ns"] == endless["now_ns"] < 120 * 10**9  # the last to happen is that an ARP entry is old
+
+
 def test_why_a_simulation_has_ended_is_said_of_all_that_is_in_it(new: Callable[..., ExperimentController]) -> None:
     """One is killed while it runs; another gives up by itself."""
     with new("faults") as ec:

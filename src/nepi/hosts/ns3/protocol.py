@@ -124,9 +124,12 @@ def run(stop_ns: int | None = None) -> Operation:
     return ["run", stop_ns]
 
 
-def advance(until_ns: int | None = None) -> Operation:
-    """Run a step: to that moment, until nothing is left, or to where something has to be decided; the end is an event, `paused`."""
-    return ["advance", until_ns]
+def advance(until_ns: int | None = None, *, until_dry: bool = False) -> Operation:
+    """Run a step: to that moment, or to where something has to be decided; the end is an event, `paused`.
+
+    Without a moment, or with `until_dry`, it ends where nothing is left to happen, and says so.
+    """
+    return ["advance", until_ns, until_dry]
 
 
 def rehearse() -> Operation:

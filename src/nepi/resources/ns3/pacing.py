@@ -88,23 +88,39 @@ class Followed:
         self.give_back()
 
     async def _may_go_on(self) -> bool:
-        ec = self._ec()
-        if ec is None or not self._run.has_begun:
+        if self._ec() is None:
             return False
         for _ in range(3):  # what a turn of the loop has woken has its turn before time goes on
             await asyncio.sleep(0)
             if not (self._runner.is_quiet and self._runner.is_awaited):
                 return False
-        return self._run.programs.wait_for_time or self._run.lasts or self._runner.next_due is not None
+        if self._runner.next_due is not None:
+            return True
+        return self._run.has_begun and (self._run.programs.wait_for_time or self._run.lasts)
+
+    def _leap(self) -> None:
+        """Let come what is waited for before the simulation begins: it begins later by so much."""
+        due = self._runner.next_due
+        if due is not None:
+            self._base_s += max(round((due - self._base_s) * 1e6) / 1e6, 0.0)
+            self._floor_s = max(self._floor_s, due)
+            self._runner.tick()
 
     async def _step(self) -> None:
+        if not self._run.has_begun:
+            self._leap()
+            return
         due, stop_ns = self._runner.next_due, self._run.settings.stop_ns
         # Whole microseconds: the real time at which the run began, which is in `due`, must leave no trace in the simulation.
         due_ns = None if due is None else max(round((due - self._base_s) * 1e6) * 1000, self._simulator.now_ns)
         limits = [limit for limit in (due_ns, stop_ns) if limit is not None]
-        is_dry = await self._advance(min(limits, default=None))
+        # Where nothing is left to happen but that somebody's patience will be over, what lasts until then ends now.
+        ends_dry = self._run.lasts and self._runner.next_delay is None and stop_ns is None
+        is_dry = await self._advance(min(limits, default=None), until_dry=ends_dry)
         if stop_ns is not None and self._simulator.now_ns >= stop_ns:
             await self._run.end()
+        elif is_dry and ends_dry:
+            await self._nothing_left()
         elif due is not None and due_ns is not None and self._simulator.now_ns >= due_ns:
             self._floor_s = max(self._floor_s, due)
             self._runner.tick()
@@ -121,11 +137,11 @@ class Followed:
             self._wake.clear()
             await self._wake.wait()
 
-    async def _advance(self, until_ns: int | None) -> bool:
+    async def _advance(self, until_ns: int | None, *, until_dry: bool) -> bool:
         """Let simulated time go on until an instant or until something has to be decided; return whether nothing is left to happen."""
         self._paused = asyncio.get_running_loop().create_future()
-        await self._simulator.ask(protocol.advance(until_ns))
-        return bool((await self._paused)["dry"])
+        await self._simulator.ask(protocol.advance(until_ns, until_dry=until_dry))
+        return bool((await asyncio.shield(self._paused))["dry"])  # `close` waits for it, too
 
     def _take(self, event: Event) -> None:
         if event["event"] == "paused" and self._paused is not None and not self._paused.done():

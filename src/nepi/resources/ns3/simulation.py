@@ -87,6 +87,11 @@ class Simulation(ResourceManager, rtype="ns3::Simulation", aliases=("linux::ns3:
 
     async def deploy(self) -> None:
         """Start the process and build everything."""
+        if self._opening is not None and self._opening.done():  # an attempt that failed
+            self._opening = None
+            if self.run is not None:
+                await self.run.close()
+                self.run = None
         opened = self._opened()
         try:
             simulations = await Ns3Run.of(self.ec)

@@ -13,6 +13,7 @@
 #include <unistd.h>
 
 #include "ns3/core-module.h"
+#include "ns3/default-simulator-impl.h"
 #include "ns3/realtime-simulator-impl.h"
 
 namespace nepi
@@ -223,16 +224,54 @@ Began()
     Say("{\"event\":\"began\",\"now_ns\":" + std::to_string(Simulator::Now().GetNanoSeconds()) + "}");
 }
 
-/** Run, answering meanwhile, for so long, or, with -1, until nothing is left to happen or it is stopped. */
-inline void
-RunFor(long long duration_ns)
+// What ns-3 has no public name for: how many events are left. An explicit instantiation may name it.
+struct EventsLeftTag
+{
+    using type = int DefaultSimulatorImpl::*;
+    friend type Reach(EventsLeftTag);
+};
+
+struct IsStoppedTag
+{
+    using type = bool DefaultSimulatorImpl::*;
+    friend type Reach(IsStoppedTag);
+};
+
+struct ProcessOneTag
+{
+    using type = void (DefaultSimulatorImpl::*)();
+    friend type Reach(ProcessOneTag);
+};
+
+template struct Opened<EventsLeftTag, &DefaultSimulatorImpl::m_unscheduledEvents>;
+template struct Opened<IsStoppedTag, &DefaultSimulatorImpl::m_stop>;
+template struct Opened<ProcessOneTag, &DefaultSimulatorImpl::ProcessOneEvent>;
+
+/** As Simulator::Run, but time stands still where only one event is left, that which ends the step; return whether it does. */
+inline bool
+RunUntilDry(Ptr<DefaultSimulatorImpl> simulator)
+{
+    auto process = Reach(ProcessOneTag());
+    int& left = PeekPointer(simulator)->*Reach(EventsLeftTag());
+    bool& stopped = PeekPointer(simulator)->*Reach(IsStoppedTag());
+    stopped = false;
+    while (left > 1 && !stopped)
+    {
+        (PeekPointer(simulator)->*process)();
+    }
+    return !stopped;
+}
+
+/** Run, answering meanwhile, for so long, or, with -1, until nothing is left to happen or it is stopped; return whether nothing is left. */
+inline bool
+RunFor(long long duration_ns, bool until_dry = false)
 {
     g_over = false;
     g_waiting = false;
     int wake[2];
     if (pipe(wake))
     {
-        return;
+        return false;
     }
     EventId end;
     if (duration_ns >= 0)
@@ -242,7 +281,16 @@ RunFor(long long duration_ns)
     std::thread watcher(Watch, wake[0]);
     double wall = Clock(CLOCK_MONOTONIC);
     double cpu = Clock(CLOCK_PROCESS_CPUTIME_ID);
-    Simulator::Run();
+    bool is_dry = duration_ns < 0;
+    auto simulator = DynamicCast<DefaultSimulatorImpl>(Simulator::GetImplementation());
+    if (until_dry && duration_ns >= 0 && simulator)
+    {
+        is_dry = RunUntilDry(simulator);
+    }
+    else
+    {
+        Simulator::Run();
+    }
     g_wall_s += Clock(CLOCK_MONOTONIC) - wall;
     g_cpu_s += Clock(CLOCK_PROCESS_CPUTIME_ID) - cpu;
     {
@@ -261,6 +309,7 @@ RunFor(long long duration_ns)
     {
         Simulator::Remove(end);
     }
+    return is_dry;
 }
 
 /** Run by itself, to the end or in step with the clock. */
@@ -278,13 +327,13 @@ Run(long long duration_ns)
 
 /** Run a step; return whether nothing is left to happen. */
 inline bool
-Advance(long long duration_ns)
+Advance(long long duration_ns, bool until_dry)
 {
     g_stepping = true;
     g_paused = false;
-    RunFor(duration_ns);
+    bool is_dry = RunFor(duration_ns, until_dry);
     g_stepping = false;
-    return duration_ns < 0 && !g_paused;
+    return is_dry && !g_paused;
 }
 
 /** Use the simulator once, for no time at all, so that all that was called before is compiled before it matters. */

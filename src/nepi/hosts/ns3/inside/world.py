@@ -251,9 +251,9 @@ class World:
         """Run after this message has been answered."""
         self._ask_to_run(lambda: self._run(stop_ns))
 
-    def advance(self, until_ns: int | None) -> None:
+    def advance(self, until_ns: int | None, until_dry: bool) -> None:
         """Run a step after this message has been answered."""
-        self._ask_to_run(lambda: self._advance(until_ns))
+        self._ask_to_run(lambda: self._advance(until_ns, until_dry))
 
     def _ask_to_run(self, running: Callable[[], dict[str, Any]]) -> None:
         if self.runs or self.run_asked is not None:
@@ -282,8 +282,8 @@ class World:
         self.nepi.FlushFiles()
         return {"event": "ended", "now_ns": self.now(), "statistics": self.statistics()}
 
-    def _advance(self, until_ns: int | None) -> dict[str, Any]:
-        is_dry = bool(self.nepi.Advance(self._left(until_ns)))
+    def _advance(self, until_ns: int | None, until_dry: bool) -> dict[str, Any]:
+        is_dry = bool(self.nepi.Advance(self._left(until_ns), until_dry))
         return {"event": "paused", "now_ns": self.now(), "dry": is_dry}
 
     def stop(self) -> None:
