@@ -109,12 +109,12 @@ def test_attributes_are_set_and_read_while_it_runs_and_what_does_not_end_is_stop
 
 def test_one_without_a_stop_time_ends_where_nothing_is_left_however_patient_who_waits_is(new: Callable[..., ExperimentController]) -> None:
     ends = []
-    for name, patience in (("patient", {"deadline": "12h"}), ("endless", {})):
+    for name, patience in (("patient", "12h"), ("endless", None)):
         with new(name) as ec:
             sim, _, _, client = pair(ec, "x")
             ec.set(client, "MaxPackets", 3)
             sim.start_when(client.ready + "1h")  # before it begins, time passes all the same
-            ec.run(**patience)
+            ec.run(deadline=patience)
             ends.append(manager(ec, sim).statistics)
     patient, endless = ends
     assert patient is not None
