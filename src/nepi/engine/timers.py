@@ -1,7 +1,7 @@
-"""What becomes due at an instant: heaps for delays and for what only ends somebody's patience, and a queue for each length of deadline.
+"""What becomes due at an instant: a heap for delays, one for what only ends somebody's patience, a queue for each length of deadline.
 
-Most deadlines of actions never pass: the action is done long before. All deadlines of one length pass in the order in which they were set, so
-a queue per length costs one append each, and those that were kept are dropped from its front unseen.
+Most deadlines of actions never pass: the action is done long before. All of one length pass in the order in which they were set, so a
+queue per length costs one append each, and those that were kept are dropped from its front unseen.
 """
 
 from __future__ import annotations
