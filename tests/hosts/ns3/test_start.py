@@ -238,11 +238,14 @@ def test_from_the_second_one_on_it_is_rehearsed_once_what_simulations_do(start: 
     asyncio.run(main())
 
 
-def test_a_nursery_that_fails_at_a_rehearsal_is_replaced(start: Start) -> None:
+def test_a_nursery_that_fails_at_a_rehearsal_is_replaced_by_one_that_has_none(start: Start) -> None:
     async def main() -> None:
         async with keeper_of(*fake("cannot rehearse")) as keeper:
-            for _ in range(2):
+            nurseries = []
+            for _ in range(4):
                 await (await start(keeper)).close()
+                nurseries.append(keeper.keep())
+            assert [one is nurseries[1] for one in nurseries] == [False, True, True, True]
 
     asyncio.run(main())
 

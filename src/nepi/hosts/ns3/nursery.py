@@ -78,6 +78,7 @@ class Nursery:
 
     Attributes:
         has_forked: whether it was asked for a process.
+        rehearses: whether it has to rehearse before it does what was asked last.
 
     Raises:
         OSError: it cannot be started.
@@ -85,7 +86,9 @@ class Nursery:
 
     def __init__(self, argv: list[str]) -> None:
         self.has_forked = False
+        self.rehearses = False
         self._rehearsed: set[str] = set()
+        self._unrehearsed = False
         self.settings = settings()
         self.words = Words()
         self._requests, far = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
@@ -119,9 +122,12 @@ class Nursery:
             NurseryGoneError: it has ended.
             OSError: this cannot be sent.
         """
-        self.has_forked = True
         new = [operations for name, operations in rehearsals.items() if name not in self._rehearsed]
         self._rehearsed.update(rehearsals)
+        self._unrehearsed = self._unrehearsed or bool(new)
+        self.rehearses = self.has_forked and self._unrehearsed
+        self._unrehearsed = self._unrehearsed and not self.rehearses
+        self.has_forked = True
         try:
             socket.send_fds(self._requests, [json.dumps({"folder": folder, "rehearse": new}).encode()], fds)
         except (BrokenPipeError, ConnectionError) as error:
@@ -194,12 +200,13 @@ class Keeper:
         self._kept: Nursery | None = None
         self._leaving: list[Nursery] = []
         self._rehearsals = {"low level": low_level()}
+        self._may_rehearse = True
 
     @property
     def rehearsals(self) -> Mapping[str, list[Operation]]:
         """What is worth being compiled for all simulations."""
         with self._lock:
-            return dict(self._rehearsals)
+            return dict(self._rehearsals) if self._may_rehearse else {}
 
     def expect(self, name: str, operations: list[Operation]) -> None:
         """Let operations be compiled ahead for the simulations that follow; with the same name once."""
@@ -221,8 +228,12 @@ class Keeper:
             return self._kept
 
     def drop(self, nursery: Nursery) -> None:
-        """Use it no more. Simulations that it has forked go on, and it tells of their ends."""
+        """Use it no more. Simulations that it has forked go on, and it tells of their ends.
+
+        After one that ended at a rehearsal there are none.
+        """
         with self._lock:
+            self._may_rehearse = self._may_rehearse and not nursery.rehearses
             if nursery is self._kept:
                 self._let_go()
 
