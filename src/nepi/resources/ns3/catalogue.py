@@ -82,6 +82,7 @@ class Catalogue:
         self.version: str = record["version"]
         self._records: Mapping[str, Any] = record["types"]
         self._read: dict[str, TypeInfo] = {}
+        self._ancestors: dict[str, frozenset[str]] = {}
 
     @staticmethod
     def to_record(version: str, types: Mapping[str, Any]) -> dict[str, Any]:
@@ -110,7 +111,10 @@ class Catalogue:
 
     def is_a(self, name: str, ancestor: str) -> bool:
         """Whether a type is another one or one of its heirs."""
-        return ancestor in self.lineage(name)
+        known = self._ancestors.get(name)
+        if known is None:
+            known = self._ancestors[name] = frozenset(self.lineage(name))
+        return ancestor in known
 
     def resource_types(self) -> list[str]:
         """Return the types that can be made: the objects that have a constructor."""

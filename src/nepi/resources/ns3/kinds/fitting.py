@@ -122,6 +122,7 @@ PAIRS: Final[tuple[tuple[str, str], ...]] = (
 """Connections that do something beyond setting an attribute that points to what is connected."""
 
 
+@cache
 def why_useless(typeid: str) -> str:
     """Return why a type is of no use as a resource, and what to use instead; "" when it is of use."""
     return next((USELESS[one] for one in catalogue().lineage(typeid) if one in USELESS), "")
@@ -182,7 +183,7 @@ _FILES: Final[Mapping[str, tuple[str, ...]]] = {
 
 def _unwritable(one: ResourceDescription, typeid: str) -> Iterable[str]:
     known = catalogue()
-    if not known.is_a(typeid, _DEVICE):
+    if not one.traces or not known.is_a(typeid, _DEVICE):
         return
     sources = {source.name for ancestor in known.lineage(typeid) for source in known[ancestor].traces}
     for trace in one.traces:

@@ -42,10 +42,11 @@ class NodeObject(Thing):
 
     def planned_routes(self, function: str) -> list[Operation]:
         """Return how it gets the routes of the plan that lead over its own devices."""
-        own = {address for one in self.get_connected(Thing) for address in one.addresses()}
+        planned = self.ec.plan.routes.get(self.guid, ())
+        own = {address for one in self.get_connected(Thing) for address in one.addresses()} if planned else set()
         return [
             check(function, ref(self.guid), network.partition("/")[0], int(network.partition("/")[2]), route.via)
-            for route in self.ec.plan.routes.get(self.guid, ())
+            for route in planned
             if route.over in own
             for network in route.to
         ]
