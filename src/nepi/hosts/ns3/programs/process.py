@@ -115,14 +115,18 @@ class SimulatedProcess:
 
     # What a server does.
 
-    def serve(self, node: int, command: ServerCommand, refusal: str) -> None:
-        """Be a server from now on; or, with a reason why that cannot be, say so and end."""
+    def serve(self, node: int, command: ServerCommand) -> None:
+        """Be a server from now on."""
+        self.server = Serving(node, command)
+
+    def listen(self, refusal: str) -> None:
+        """Wait for the first test; or, with a reason why that cannot be, say so and end."""
         if refusal:
+            self.server = None
             self.write(f"iperf3: error - {refusal}\niperf3: exiting\n")
             self.end(1)
-            return
-        self.server = Serving(node, command)
-        self._say(server_text.listening(command.port, 1))
+        elif self.server is not None:
+            self._say(server_text.listening(self.server.command.port, 1))
 
     def client_of(self, server: SimulatedProcess) -> None:
         """Measure with a server, which has no time for others until that is over."""

@@ -113,15 +113,19 @@ class Programs:
         return operations
 
     async def start_server(self, process: SimulatedProcess, node: int, command: ServerCommand) -> None:
-        """Start a server: it listens from now on."""
-        await self._note_beginning(process)
+        """Start a server: it listens from now on, so that clients which are started together with it find it."""
+        process.serve(node, command)
         start = protocol.static("nepi::StartServer", process.number, ref(node), command.port, command.one_off)
-        (refusal,) = await self.simulator.ask(start)
-        process.serve(node, command, str(refusal or ""))
+        now_ns, refusal = await self.simulator.ask(protocol.now(), start)
+        self._begin(process, now_ns)
+        process.listen(str(refusal or ""))
 
     async def _note_beginning(self, process: SimulatedProcess) -> None:
         """Ask for the time: in real time what is known of it may be old."""
         (now_ns,) = await self.simulator.ask(protocol.now())
+        self._begin(process, now_ns)
+
+    def _begin(self, process: SimulatedProcess, now_ns: int) -> None:
         self.simulator.now_ns = max(self.simulator.now_ns, now_ns)
         process.started_at = self.simulator.now_s
 
