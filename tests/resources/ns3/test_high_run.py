@@ -1,6 +1,7 @@
 """What a run does with its simulation, whatever that answers: the child is one that says yes to everything, and simulates nothing."""
 
 import asyncio
+import threading
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
@@ -207,3 +208,39 @@ def test_a_simulation_whose_first_attempt_failed_is_opened_again(
         ec.deploy()
         assert ec.wait_started("sim", deadline="20s")
         assert [one.is_closed for one in children] == [True, False]
+
+
+def test_nothing_starts_in_a_simulation_that_is_over(tmp_path: Path, children: list[Yes]) -> None:
+    with two_nodes(tmp_path) as ec:
+        sim = ec.add("Simulation", name="sim")
+        ec.deploy()
+        assert ec.wait_finished(sim, deadline="20s")
+        late = ec.add("Ping", ec.resource("a").guid, name="late", target="b", count=1, critical=False)
+        ec.deploy()
+        ec.wait_finished(late, deadline="20s")
+        assert "sim is over, and nothing starts in it any more" in ec.resource("late").failure
+
+
+def test_a_simulation_that_is_described_too_late_is_refused(tmp_path: Path, children: list[Yes]) -> None:
+    with two_nodes(tmp_path) as ec:
+        ec.deploy()
+        ec.wait_started("link")
+        sim = ec.add("Simulation", name="late")
+        ec.deploy()
+        ec.wait_started(sim, deadline="20s")
+        assert "late comes too late" in ec.resource("late").failure
+
+
+def test_nobody_waits_for_an_import_that_is_not_wanted_any_more(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    begun = threading.Event()
+
+    async def start(_cls: type[LocalSimulator], *_: Any, **_rest: Any) -> Yes:
+        begun.set()
+        await asyncio.Event().wait()
+        raise AssertionError
+
+    monkeypatch.setattr(LocalSimulator, "start", classmethod(start))
+    with two_nodes(tmp_path) as ec:
+        ec.deploy()
+        assert begun.wait(20)
+    assert ec.resource("a").state == ResourceState.RELEASED

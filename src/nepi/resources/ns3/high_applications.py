@@ -31,11 +31,19 @@ class _OnSimulatedNode(Entering):
         await super().deploy()
 
     async def start(self) -> None:
-        """Start it, then let time go on."""
+        """Start it, then let time go on.
+
+        Raises:
+            ResourceError: the simulation is over.
+        """
+        runs = [node.run for node in self.peers(Node) if node.run is not None]
+        for run in runs:
+            run.check_not_over()
         await super().start()
-        for node in self.peers(Node):
-            if node.run is not None:
-                await node.run.go_by_itself()
+        for run in runs:
+            if run.over.done():  # just now
+                await run.programs.interrupt_all()
+            await run.go_by_itself()
 
 
 def _check_of(application: type[Any]) -> Check:

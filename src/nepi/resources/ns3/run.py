@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import weakref
 from typing import TYPE_CHECKING, Any, Final, Self
 
@@ -27,6 +28,9 @@ class Ns3Run:
     def __init__(self, ec: ExperimentController) -> None:
         self._ec = weakref.ref(ec)
         self._simulation_of: dict[int, Simulation | None] = {}
+        self._has_own = False
+        self._waiting = 0
+        self._opening: asyncio.Task[Any] | None = None
 
     @classmethod
     async def of(cls, ec: ExperimentController) -> Self:
@@ -47,9 +51,32 @@ class Ns3Run:
         simulation = self.owner_of(member)
         if simulation is not None:
             return await simulation.opened()
+        return await self._own()
+
+    async def _own(self) -> SimulationRun:
+        """Return the one that the run has by itself. The last who gives up waiting ends its opening: an import may take long."""
         ec = self._ec()
         assert ec is not None
-        return await ec.session(f"{KEY}-own", self._open_own)
+        self._has_own = True
+        self._waiting += 1
+        try:
+            return await ec.session(f"{KEY}-own", self._open_own)
+        except asyncio.CancelledError:
+            if self._waiting == 1 and self._opening is not None:
+                self._opening.cancel()
+                ec.end_session(f"{KEY}-own")
+            raise
+        finally:
+            self._waiting -= 1
+
+    def check_described_in_time(self, simulation: Simulation) -> None:
+        """Raise where the run has a simulation by itself already: whose time it is, and who is in which, was decided with that.
+
+        Raises:
+            ResourceError: it has.
+        """
+        if self._has_own:
+            raise ResourceError(f"{simulation.name} comes too late: what was deployed before is in a simulation that the run has by itself")
 
     def owner_of(self, member: ResourceManager) -> Simulation | None:
         """Return the ns3::Simulation that a resource belongs to; None when the run has none.
@@ -60,7 +87,7 @@ class Ns3Run:
         if member.guid not in self._simulation_of:
             self.connected_with(member)
         found = self._simulation_of[member.guid]
-        if found is not None:
+        if found is not None or self._has_own:
             return found
         everywhere = self._simulations()
         if len(everywhere) > 1:
@@ -132,6 +159,13 @@ class Ns3Run:
 
     async def _open_own(self) -> SimulationRun:
         """Open the simulation of a run in which nobody has described one."""
+        self._opening = asyncio.current_task()
+        try:
+            return await self._opened_own()
+        finally:
+            self._opening = None
+
+    async def _opened_own(self) -> SimulationRun:
         ec = self._ec()
         assert ec is not None
         pace = self.pace_of(None)

@@ -95,6 +95,7 @@ class Simulation(ResourceManager, rtype="ns3::Simulation", aliases=("linux::ns3:
         opened = self._opened()
         try:
             simulations = await Ns3Run.of(self.ec)
+            simulations.check_described_in_time(self)
             members = simulations.first_members(self)
             settings = self._settings(as_linux=simulations.has_high_level(self))
             run = self.run = await SimulationRun.open(self.ec, settings, simulations.pace_of(self), self)

@@ -336,10 +336,19 @@ class SimulationRun:
         Raises:
             ResourceError: the simulation is over.
         """
+        self.check_not_over()
+        await self._joining.add((program, node))
+        self.check_not_over()  # it may have ended meanwhile, and would not tell the application again
+
+    def check_not_over(self) -> None:
+        """Raise when nothing will happen in it any more.
+
+        Raises:
+            ResourceError: nothing will.
+        """
         if self.over.done():
             stop = "not set" if self.settings.stop_ns is None else format_duration(self.settings.stop_ns / 1e9)
             raise ResourceError(f"{self.name} is over, and nothing starts in it any more; its StopTime is {stop}")
-        await self._joining.add((program, node))
 
     async def _join_all(self, pairs: list[tuple[Program, int]]) -> list[None | Exception]:
         """Let applications join their nodes, and be told when they end."""

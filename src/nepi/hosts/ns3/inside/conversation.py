@@ -43,6 +43,7 @@ class Conversation:
             self._take()
             if world.run_asked is not None:
                 self.say(world.run_now())
+        world.nepi.CloseFiles()  # who went without a word may read them all the same
 
     def _take(self) -> None:
         """Read what has come and answer the requests that are whole; while it runs, an event calls this."""

@@ -79,10 +79,17 @@ LastWords(const char* what)
     }
 }
 
+inline void (*g_flush)() = nullptr;
+
+/** ns-3 has given up, or an exception was not caught: what has been recorded until then shall not be lost with it. */
 inline void
 Terminated()
 {
     std::cerr.flush();
+    if (g_flush)
+    {
+        g_flush();
+    }
     LastWords("terminate");
     _exit(134);
 }

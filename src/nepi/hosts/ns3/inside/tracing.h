@@ -202,9 +202,29 @@ WriteAscii(Ptr<NetDevice> device, const std::string& path)
     return true;
 }
 
+// A pcap file cannot be flushed by name: what it is written with is private.
+struct PcapOfWrapperTag
+{
+    using type = PcapFile PcapFileWrapper::*;
+    friend type Reach(PcapOfWrapperTag);
+};
+
+struct StreamOfPcapTag
+{
+    using type = std::fstream PcapFile::*;
+    friend type Reach(StreamOfPcapTag);
+};
+
+template struct Opened<PcapOfWrapperTag, &PcapFileWrapper::m_file>;
+template struct Opened<StreamOfPcapTag, &PcapFile::m_file>;
+
 inline void
 FlushFiles()
 {
+    for (auto& file : g_packet_files)
+    {
+        ((PeekPointer(file)->*Reach(PcapOfWrapperTag())).*Reach(StreamOfPcapTag())).flush();
+    }
     for (auto& rows : g_row_files)
     {
         rows->file.flush();
@@ -214,6 +234,8 @@ FlushFiles()
         stream->GetStream()->flush();
     }
 }
+
+inline const bool g_flushes_when_it_dies = (g_flush = &FlushFiles, true);
 
 inline void
 CloseFiles()

@@ -129,8 +129,8 @@ class Programs:
         self.simulator.now_ns = max(self.simulator.now_ns, now_ns)
         process.started_at = self.simulator.now_s
 
-    async def interrupt(self, process: SimulatedProcess) -> None:
-        """End a program at this instant; what it has to say has been taken when this returns."""
+    async def interrupt(self, process: SimulatedProcess, *, status: int = 1) -> None:
+        """End a program at this instant, a server with this status; what it has to say has been taken when this returns."""
         if process.server is None:
             await self.simulator.ask(protocol.static("nepi::Interrupt", process.number, INTERRUPT + CLIENT_GONE))
             return
@@ -138,12 +138,13 @@ class Programs:
         if process.serving is not None:  # its client hears of it
             operations.insert(0, protocol.static("nepi::Interrupt", process.serving.number, SERVER_GONE))
         await self.simulator.ask(*operations)
-        process.end(1)
+        process.end(status)
 
     async def interrupt_all(self) -> None:
-        """End all of them: no time will pass any more."""
-        for process in self.running:
-            await process.signal(2)
+        """End all of them, clients first: no time will pass any more. That is no failure of a server, which would never end by itself."""
+        for process in sorted(self.running, key=lambda one: one.server is not None):
+            if not process.is_over:
+                await self.interrupt(process, status=0)
 
     def _take(self, event: Event) -> None:
         if event["event"] == "row":
