@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from nepi import ExperimentController, ResourceAction, ResourceState, Retry
-from nepi.errors import ExperimentError, ResourceError
+from nepi.errors import ExperimentError, PlanError, ResourceError
 from nepi.hosts.ns3.programs.output import END
 from nepi.hosts.ns3.start import LocalSimulator
 from nepi.resources.ns3 import simulation_run
@@ -244,3 +244,11 @@ def test_nobody_waits_for_an_import_that_is_not_wanted_any_more(tmp_path: Path, 
         ec.deploy()
         assert begun.wait(20)
     assert ec.resource("a").state == ResourceState.RELEASED
+
+
+def test_a_node_without_a_stack_has_nothing_that_needs_one(tmp_path: Path) -> None:
+    with ExperimentController("stackless", tmp_path, backend="ns3") as ec:
+        a, b = ec.add("Node", name="a", enableStack=False), ec.add("Node", name="b")
+        ec.add("Link", a, b, name="link")
+        with pytest.raises(PlanError, match="enableStack is False, and link needs an IP stack"):
+            ec.deploy()

@@ -25,16 +25,24 @@ from nepi.resources.ns3.object import Ns3Object
 PLACE: Final = ("x", "y", "z", "speedX", "speedY")
 SPEED: Final = ("speedX", "speedY")
 MOBILITY: Final = "ns3::MobilityModel"
+_OF_COMPUTERS: Final = ("ns3::Ping",)  # ns-3 has a type of this name
 STEADY: Final = "ns3::ConstantVelocityMobilityModel"
 
 
 def check_node(one: ResourceDescription, peers: Sequence[ResourceDescription], _facts: Mapping[str, Any]) -> Iterable[str]:
-    """Find what cannot be said of how a node moves."""
+    """Find what cannot be said of how a node moves, and what it cannot be without an IP stack."""
     moving = [peer for peer in peers if catalogue().is_a(peer.rtype, MOBILITY)]
     if len(moving) > 1:
         yield f"has {len(moving)} mobility models ({', '.join(peer.name for peer in moving)}): it moves by one"
     elif moving and moving[0].rtype != STEADY and any(one.attributes.get(name) for name in SPEED):
         yield f"speedX and speedY are for nodes without a mobility model; here {moving[0].name} says how it moves"
+    if one.attributes.get("enableStack") is False:
+        yield from (f"enableStack is False, and {peer.name} needs an IP stack" for peer in peers if _is_of_computers(peer.rtype))
+
+
+def _is_of_computers(rtype: str) -> bool:
+    """Whether something is connected with computers only: neither a simulation nor an object of ns-3."""
+    return rtype not in ("ns3::Simulation", "Collector") and (rtype in _OF_COMPUTERS or not catalogue().is_a(rtype, "ns3::Object"))
 
 
 class Node(NodeObject, SimulatedResource, HostNode, rtype="ns3::Node"):
