@@ -155,9 +155,10 @@ def record_afresh(folder: Path, words: Path) -> tuple[list[Any], dict[str, str]]
 
 def test_forked_simulations_are_the_same_to_the_byte_as_one_in_a_fresh_process(keeper: Keeper, ledger: Ledger, tmp_path: Path) -> None:
     async def main() -> None:
+        nursery = keeper.keep()
         async with simulations(keeper, ledger, tmp_path, 3) as found:  # the first was forked at once, the others after a rehearsal
             assert len({one.local.pid for one in found}) == 3
-            assert "not rehearsed" not in keeper.keep().words.last()
+            assert (keeper.keep() is nursery, "not rehearsed" in nursery.words.last()) == (True, False)
             recorded = await asyncio.gather(*(record(one, tmp_path / f"once{number}") for number, one in enumerate(found[:2])))
             _, other = await record(found[2], tmp_path / "other", seed=8)
         async with simulations(keeper, ledger, tmp_path, 1) as (later,):

@@ -11,7 +11,7 @@ import pytest
 from nepi import ExperimentController
 from nepi.errors import ExperimentError, PlanError
 from nepi.execution.ledger import Ledger
-from nepi.hosts.ns3.start import end_nursery
+from nepi.hosts.ns3.start import end_nursery, held
 from nepi.topologies.elements import TopologyLink, TopologyNode
 from nepi.topologies.topology import Topology
 
@@ -91,7 +91,9 @@ def test_a_simulated_experiment_measures_what_was_asked_and_twice_the_same(tmp_p
     with Ledger(Path(first.run_dir) / "ledger.sqlite") as ledger:
         assert ledger.rows() == []
 
+    nursery = held()
     second = simulate(tmp_path, "second")
+    assert held() == nursery  # it has survived the rehearsal
     assert digests(first) == digests(second)
     assert any(name.endswith("pcap") for name in digests(first))
 
