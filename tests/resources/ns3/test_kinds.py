@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from nepi import ExperimentController
-from nepi.errors import PlanError
+from nepi.errors import PlanError, UnknownTypeError
 from nepi.resources.ns3.catalogue import catalogue
 from nepi.resources.ns3.kinds import KINDS, Thing
 from nepi.resources.ns3.kinds.fitting import CHANNELS, PAIRS, WITHOUT_CHANNEL, has_effect, why_useless
@@ -89,6 +89,7 @@ def test_a_device_on_a_channel_of_another_kind_is_told_which_it_takes(
         ("LoopbackNetDevice", {}, "every node that has an IP stack has one"),
         ("TcpBbr", {}, "name it as SocketType of an ns3::TcpL4Protocol"),
         ("Ipv4StaticRouting", {}, "connect an ns3::Route"),
+        ("OnOffApplication", {"Protocol": "ns3::PacketSocketFactory"}, "use ns3::PacketSocketClient"),
         ("LrWpanNetDevice", {"ip": "10.0.0.1"}, "connect an ns3::SixLowPanNetDevice to it"),
         ("ns3::energy::BasicEnergyHarvester", {}, "its connection to n, a ns3::Node, would do nothing"),
     ],
@@ -99,6 +100,14 @@ def test_what_would_do_nothing_is_a_mistake_that_says_what_to_use(
     node = ec.add("Node", ec.add("Simulation"), name="n")
     ec.add(rtype, node, **values)
     assert why in mistakes(ec)
+
+
+@pytest.mark.parametrize(
+    ("rtype", "why"), [("Ipv4GlobalRouting", "populateRoutingTables"), ("WimaxChannel", "ns3::SimpleOfdmWimaxChannel")]
+)
+def test_what_cannot_be_made_says_which_way_leads_there(ec: ExperimentController, rtype: str, why: str) -> None:
+    with pytest.raises(UnknownTypeError, match=why):
+        ec.add(rtype)
 
 
 def test_a_trace_of_packets_that_ns3_cannot_write_is_a_mistake_with_the_other_traces(ec: ExperimentController) -> None:

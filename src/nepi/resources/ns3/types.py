@@ -15,6 +15,7 @@ from nepi.resources.ns3.attributes import attribute_of
 from nepi.resources.ns3.catalogue import TypeInfo, catalogue
 from nepi.resources.ns3.gone import reason_for
 from nepi.resources.ns3.kinds import KINDS
+from nepi.resources.ns3.kinds.useless import ABSTRACT
 from nepi.resources.ns3.object import Ns3Object
 
 RENAMED: Final = {
@@ -49,6 +50,9 @@ def type_named(rtype: str) -> type[ResourceManager] | None:
     if name not in known or not known.is_a(name, "ns3::Object"):
         return None
     if not known[name].is_concrete:
+        instead = next((ABSTRACT[one] for one in known.lineage(name) if one in ABSTRACT), "")
+        if instead:
+            raise UnknownTypeError(f"{rtype} cannot be made: {instead}")
         heirs = [one for one in known.resource_types() if known.is_a(one, name)]
         raise UnknownTypeError(f"{rtype} is abstract: use one of its kinds, {', '.join(heirs[:8])}{' ...' if len(heirs) > 8 else ''}")
     return _class_of(name)

@@ -104,10 +104,7 @@ MakeCell(Ptr<Node> node, int network, Ptr<EpcHelper> core, const Recipe& recipe)
             helper->SetEnbDeviceAttribute(recipe.names[i], *value);
         }
     }
-    if (!node->GetObject<MobilityModel>())
-    {
-        g_problem = "its node has no mobility model";
-    }
+    Stand(node);
     if (!g_problem.empty())
     {
         return nullptr;
@@ -120,8 +117,9 @@ MakeCell(Ptr<Node> node, int network, Ptr<EpcHelper> core, const Recipe& recipe)
 inline Ptr<NetDevice>
 MakePhone(Ptr<Node> node, Ptr<EpcHelper> core)
 {
+    Stand(node);
     SharedLte()->SetEpcHelper(core);
-    return node->GetObject<MobilityModel>() ? SharedLte()->InstallUeDevice(NodeContainer(node)).Get(0) : nullptr;
+    return SharedLte()->InstallUeDevice(NodeContainer(node)).Get(0);
 }
 
 /** Two base stations that can hand phones over to each other. */

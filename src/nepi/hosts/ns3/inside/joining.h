@@ -7,6 +7,7 @@
 #include "ns3/csma-module.h"
 #include "ns3/dsr-module.h"
 #include "ns3/internet-module.h"
+#include "ns3/mobility-module.h"
 #include "ns3/network-module.h"
 #include "ns3/nix-vector-routing-module.h"
 #include "ns3/point-to-point-module.h"
@@ -29,6 +30,16 @@ GiveQueue(Ptr<Device> device)
     auto interface = CreateObject<NetDeviceQueueInterface>();
     interface->GetTxQueue(0)->ConnectQueueTraces(device->GetQueue());
     device->AggregateObject(interface);
+}
+
+/** A radio's node is somewhere: at the origin, when nothing says where. */
+inline void
+Stand(Ptr<Node> node)
+{
+    if (!node->GetObject<MobilityModel>())
+    {
+        node->AggregateObject(CreateObject<ConstantPositionMobilityModel>());
+    }
 }
 
 inline std::string

@@ -18,6 +18,7 @@ using namespace ns3;
 inline std::string
 JoinLrWpan(Ptr<Node> node, Ptr<lrwpan::LrWpanNetDevice> device, Ptr<SpectrumChannel> channel, const std::string& mac, int pan)
 {
+    Stand(node);
     device->SetChannel(channel);
     node->AddDevice(device);
     device->SetNode(node);
@@ -51,6 +52,7 @@ inline std::string
 JoinAloha(Ptr<Node> node, Ptr<AlohaNoackNetDevice> device, Ptr<HalfDuplexIdealPhy> phy, Ptr<SpectrumChannel> channel, Ptr<AntennaModel> antenna,
           const std::string& mac, double power_w, int number)
 {
+    Stand(node);
     phy = phy ? phy : CreateObject<HalfDuplexIdealPhy>();
     SpectrumValue5MhzFactory spectrum;
     device->SetAddress(mac.empty() ? Mac48Address::Allocate() : Mac48Address(mac.c_str()));

@@ -15,6 +15,7 @@ using namespace ns3;
 inline Ptr<NetDevice>
 MakeUan(Ptr<Node> node, Ptr<UanChannel> channel, Ptr<UanMac> mac, Ptr<UanPhy> phy, Ptr<UanTransducer> transducer)
 {
+    Stand(node);
     auto device = CreateObject<UanNetDevice>();
     if (!mac)
     {

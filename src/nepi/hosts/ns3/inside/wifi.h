@@ -116,6 +116,7 @@ MakeWifi(Ptr<Node> node, Ptr<Channel> channel, const std::string& standard, cons
          const Recipe& rates)
 {
     g_problem.clear();
+    Stand(node);
     OpenMac macs;
     macs.Use(mac.Factory());
     OpenWifi wifi;
@@ -135,6 +136,7 @@ MakeMesh(Ptr<Node> node, Ptr<Channel> channel, const std::string& standard, cons
         {"802.11a", WIFI_STANDARD_80211a}, {"802.11b", WIFI_STANDARD_80211b}, {"802.11g", WIFI_STANDARD_80211g},
         {"802.11n", WIFI_STANDARD_80211n}, {"802.11ac", WIFI_STANDARD_80211ac}, {"802.11ax", WIFI_STANDARD_80211ax}};
     g_problem.clear();
+    Stand(node);
     MeshHelper mesh;
     mesh.*Reach(MeshMacTag()) = mac.Factory();
     mesh.*Reach(MeshManagerTag()) = manager.Factory();

@@ -28,6 +28,7 @@ MakeWimax(Ptr<Node> node, Ptr<SimpleOfdmWimaxChannel> channel, bool base, const 
 {
     static const std::map<std::string, WimaxHelper::SchedulerType> known = {
         {"simple", WimaxHelper::SCHED_TYPE_SIMPLE}, {"rtps", WimaxHelper::SCHED_TYPE_RTPS}, {"mbqos", WimaxHelper::SCHED_TYPE_MBQOS}};
+    Stand(node);
     WimaxHelper wimax;
     auto type = base ? WimaxHelper::DEVICE_TYPE_BASE_STATION : WimaxHelper::DEVICE_TYPE_SUBSCRIBER_STATION;
     return wimax.Install(NodeContainer(node), type, WimaxHelper::SIMPLE_PHY_TYPE_OFDM, channel, known.at(scheduler)).Get(0);

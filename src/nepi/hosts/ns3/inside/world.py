@@ -116,6 +116,7 @@ class World:
 
     def static(self, function: str, args: list[Any], store: int = 0) -> Any:
         """Call a static method or a free function."""
+        self.nepi.g_problem = ""
         return self._told(self._names.find(function)(*self._values(args)), store)
 
     def check(self, function: str, args: list[Any]) -> None:
@@ -130,7 +131,7 @@ class World:
     def _told(self, answer: Any, store: int) -> Any:
         if store:
             if answer is None or (hasattr(answer, "__deref__") and not answer):
-                raise Problem("nothing was returned")
+                raise Problem(str(self.nepi.g_problem) or "nothing was returned")
             self._keep(store, answer)
             return None
         if answer is None or isinstance(answer, bool | int | float | str):

@@ -155,6 +155,8 @@ def fitting(one: ResourceDescription, peers: Sequence[ResourceDescription], _: M
         yield f"is a {one.rtype}, which is of no use here: {reason}"
         return
     yield from _unwritable(one, typeid)
+    if one.attributes.get("Protocol") == "ns3::PacketSocketFactory":
+        yield "cannot say to which device packets without IP go: use ns3::PacketSocketClient and ns3::PacketSocketServer"
     if _has_no_ip(typeid) and one.attributes.get("ip"):
         yield _NO_IP[typeid]
     for peer in peers:

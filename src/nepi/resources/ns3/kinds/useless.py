@@ -121,3 +121,9 @@ USELESS: Final[Mapping[str, str]] = {
     "ns3::PcapFileWrapper": "enable the trace pcap of a device",
     "ns3::PacketBurst": "it is what radios send, and they make it",
 }
+
+ABSTRACT: Final[Mapping[str, str]] = {
+    "ns3::Ipv4GlobalRouting": "every node that has an IP stack has one: set populateRoutingTables of the ns3::Simulation",
+    "ns3::WimaxChannel": "use ns3::SimpleOfdmWimaxChannel",
+}
+"""Types that cannot be made, where another way than one of their heirs leads to what is wanted; their heirs included."""
