@@ -92,7 +92,7 @@ class Followed:
             return False
         for _ in range(3):  # what a turn of the loop has woken has its turn before time goes on
             await asyncio.sleep(0)
-            if not (self._runner.is_quiet and self._runner.is_awaited):
+            if self._run.is_settling or not (self._runner.is_quiet and self._runner.is_awaited):
                 return False
         if self._runner.next_due is not None:
             return True
@@ -140,7 +140,11 @@ class Followed:
     async def _advance(self, until_ns: int | None, *, until_dry: bool) -> bool:
         """Let simulated time go on until an instant or until something has to be decided; return whether nothing is left to happen."""
         self._paused = asyncio.get_running_loop().create_future()
-        await self._simulator.ask(protocol.advance(until_ns, until_dry=until_dry))
+        try:
+            await self._simulator.ask(protocol.advance(until_ns, until_dry=until_dry))
+        except Exception:
+            self._paused = None  # it does not run: nobody has to wait for it to stop
+            raise
         return bool((await asyncio.shield(self._paused))["dry"])  # `close` waits for it, too
 
     def _take(self, event: Event) -> None:

@@ -383,6 +383,13 @@ class SimulationRun:
     def _go_on(self, work: Coroutine[Any, Any, None]) -> None:
         task = asyncio.get_running_loop().create_task(work)
         self._tasks = {one for one in self._tasks if not one.done()} | {task}
+        if self._followed is not None:
+            task.add_done_callback(lambda _: self._followed.wake() if self._followed is not None else None)
+
+    @property
+    def is_settling(self) -> bool:
+        """Whether something that has happened in it has not been told yet: time must not go on before."""
+        return any(not one.done() for one in self._tasks)
 
     async def _finish_program(self, guid: int) -> None:
         """An application has come to its StopTime; what it recorded is there before it is said."""
