@@ -35,7 +35,7 @@ def check_hybrid(one: ResourceDescription, peers: Sequence[ResourceDescription],
 
 
 class Link(Joined, Impairments, rtype="hybrid::Link"):
-    """A cable from a simulated node or switch to a namespace or a host: rate, queue, delay and loss are the simulation's, in real time.
+    """A cable from a simulated node or switch to a namespace or a host: what it does to packets is simulated, in real time.
 
     The simulation follows the real time then; when it lags by more than 100 ms, the run is invalid. To a host frames travel over UDP,
     not encrypted.
