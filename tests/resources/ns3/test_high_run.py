@@ -252,3 +252,16 @@ def test_a_node_without_a_stack_has_nothing_that_needs_one(tmp_path: Path) -> No
         ec.add("Link", a, b, name="link")
         with pytest.raises(PlanError, match="enableStack is False, and link needs an IP stack"):
             ec.deploy()
+
+
+def test_who_was_there_before_finds_the_way_to_who_comes_later(tmp_path: Path, children: list[Yes]) -> None:
+    with two_nodes(tmp_path) as ec:
+        ec.deploy()
+        ec.wait_started("link")
+        assert children[0].those("AddRouteOver") == []
+        late = ec.add("Node", name="late")
+        ec.add("Link", ec.resource("b").guid, late, name="more")
+        ec.deploy()
+        ec.wait_started("more")
+        nodes = {one[0]["ref"] for one in children[0].those("AddRouteOver")}
+        assert nodes == {ec.resource("a").guid, ec.resource("late").guid}

@@ -83,6 +83,8 @@ class SimulationRun:
         self._built: set[int] = set()
         self._refused: dict[int, str] = {}
         self._devices: dict[tuple[int, str], int] = {}
+        self._plan: Any = None
+        self._laid: dict[tuple[int, str], set[tuple[str, str]]] = {}
         self._numbers = itertools.count(-1000, -1)
         self._high_level: asyncio.Task[Any] | None = None
         self._began: asyncio.Future[None] | None = None
@@ -278,10 +280,20 @@ class SimulationRun:
         self.programs.node_of.update({address.partition("/")[0]: end.node for address in addresses})
         operations = [check("nepi::AddAddress", ref(device), address) for address in addresses]
         operations += [protocol.static("nepi::AddNeighbour", ref(device), address, mac) for address, mac in end.neighbours]
-        for row in self._ec_now.plan.routes.get(end.node, ()):
-            if row.over in addresses:
-                operations += [protocol.static("nepi::AddRouteOver", ref(end.node), network, row.via, row.over) for network in row.to]
+        ends = [(end.node, address) for address in addresses]
+        if self._ec_now.plan is not self._plan:  # it may have new routes for nodes that were there before
+            self._plan = self._ec_now.plan
+            ends = [*self._laid, *ends]
+        operations += [one for node, address in ends for one in self._new_routes(node, address)]
         await self.ask(*operations)
+
+    def _new_routes(self, node: int, own: str) -> list[Operation]:
+        """Return how a node gets the routes over one of its addresses that it has not yet."""
+        laid = self._laid.setdefault((node, own), set())
+        rows = (row for row in self._ec_now.plan.routes.get(node, ()) if row.over == own)
+        new = [(network, row.via) for row in rows for network in row.to if (network, row.via) not in laid]
+        laid.update(new)
+        return [protocol.static("nepi::AddRouteOver", ref(node), network, via, own) for network, via in new]
 
     @property
     def _ec_now(self) -> ExperimentController:
