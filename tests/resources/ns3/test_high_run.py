@@ -13,6 +13,7 @@ from nepi.errors import ExperimentError, PlanError, ResourceError
 from nepi.hosts.ns3.programs.output import END
 from nepi.hosts.ns3.start import LocalSimulator
 from nepi.resources.ns3 import simulation_run
+from nepi.resources.ns3.building import Building
 from nepi.resources.ns3.catalogue import catalogue
 
 Operation = Sequence[Any]
@@ -192,15 +193,15 @@ def test_what_begins_later_than_the_simulation_is_there_needs_no_time_of_this_wo
 def test_a_simulation_whose_first_attempt_failed_is_opened_again(
     tmp_path: Path, children: list[Yes], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    build, attempts = simulation_run.SimulationRun.build, []
+    build, attempts = Building.build, []
 
-    async def unlucky(self: simulation_run.SimulationRun, members: Sequence[Any]) -> None:
+    async def unlucky(self: Building, members: Sequence[Any]) -> None:
         attempts.append(self)
         if len(attempts) == 1:
             raise ResourceError("no luck")
         await build(self, members)
 
-    monkeypatch.setattr(simulation_run.SimulationRun, "build", unlucky)
+    monkeypatch.setattr(Building, "build", unlucky)
     with ExperimentController("yes", tmp_path, backend="ns3") as ec:
         ec.set_default_policy(Retry(3, 5.0))
         sim = ec.add("Simulation", name="sim")

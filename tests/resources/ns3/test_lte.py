@@ -10,7 +10,7 @@ import pytest
 
 from nepi import ExperimentController
 from nepi.errors import PlanError
-from nepi.resources.ns3.lte_cells import CellRow
+from nepi.resources.ns3.high.cells import CellRow
 
 
 def network(folder: Path, phones: int = 2, gateways: int = 1, **attributes: Any) -> ExperimentController:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from nepi.errors import BadValueError, TraceError
-from nepi.resources.ns3.lte_cells import MAST_M, Cell, CellRow, parse_cell_rows, parse_cells
+from nepi.resources.ns3.high.cells import MAST_M, Cell, CellRow, parse_cell_rows, parse_cells
 
 
 def test_cells_are_places_with_the_height_of_a_mast() -> None:

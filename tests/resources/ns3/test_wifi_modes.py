@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from nepi.resources.ns3.wifi_modes import STANDARDS, channel_settings, wifi_mistakes
+from nepi.resources.ns3.high.wifi_modes import STANDARDS, channel_settings, wifi_mistakes
 
 
 def mistakes(standard: str, *, mode: str | None = None, width: int | None = None, channel: int | None = None) -> list[str]:

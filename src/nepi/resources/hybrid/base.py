@@ -50,7 +50,7 @@ class Joined(HostDevice):
             ResourceError: it is not in real time.
         """
         run = self.run = await (await Ns3Run.of(self.ec)).simulation_of(simulated)
-        await run.prepare()
+        await run.building.prepare()
         run.join(self)
         if not run.is_real_time:
             what = f"{run.name} is not in real time: set its simulatorImplementationType to {REAL_TIME_SIMULATOR}, and checksumEnabled"
@@ -84,7 +84,7 @@ class Joined(HostDevice):
         program = self._outside.program if isinstance(self._outside, HostEnd) else None
         if program is not None:
             self._watching = asyncio.get_running_loop().create_task(self._watch(program))
-        if run.is_last(self):
+        if run.building.is_last(self, self.ec):
             await run.go_by_itself()
         self.set_ready()
 

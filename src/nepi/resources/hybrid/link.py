@@ -18,9 +18,9 @@ from nepi.resources.hybrid.base import Joined
 from nepi.resources.hybrid.checks import check_ends, check_place
 from nepi.resources.linux.node import Node as HostMachine
 from nepi.resources.netns.node import Node as NamespaceNode
-from nepi.resources.ns3.high_link import DEFAULT_MTU, check_link, require_sense
-from nepi.resources.ns3.high_node import Node as SimulatedNode
-from nepi.resources.ns3.high_switch import Switch as SimulatedSwitch
+from nepi.resources.ns3.high.link import DEFAULT_MTU, check_link, require_sense
+from nepi.resources.ns3.high.node import Node as SimulatedNode
+from nepi.resources.ns3.high.switch import Switch as SimulatedSwitch
 from nepi.resources.ns3.simulation_run import SimulationRun
 from nepi.util.timefuncs import tnow
 
@@ -98,7 +98,7 @@ class Link(Joined, Impairments, rtype="hybrid::Link"):
         await self._make_cable(run, (inside.node, inside.mac), (ghost.node, outside.mac))
         descriptor = await far.open(run, self._mtu)
         await ghost.haunt(self._devices[1], descriptor, is_tunnel=far.is_tunnel)
-        await run.furnish(inside, self._devices[0])
+        await run.furnishing.furnish(inside, self._devices[0])
         await far.furnish()
 
     async def _make_cable(self, run: SimulationRun, *ends: tuple[int, str]) -> None:

@@ -16,7 +16,7 @@ from nepi.resources.hybrid.base import Joined
 from nepi.resources.hybrid.checks import check_station
 from nepi.resources.linux.node import Node as HostMachine
 from nepi.resources.netns.node import Node as NamespaceNode
-from nepi.resources.ns3.high_network import DEFAULT_MTU, Medium
+from nepi.resources.ns3.high.network import DEFAULT_MTU, Medium
 from nepi.resources.ns3.simulation_run import SimulationRun
 
 _READY = ResourceState.READY

@@ -51,7 +51,7 @@ class Ns3Object(ResourceManager):
 
     async def deploy(self) -> None:
         """Be built: with all others, or alone when it comes later."""
-        await (await self.simulation()).built(self)
+        await (await self.simulation()).building.built(self)
         self.set_ready()
 
     def blueprint(self, phase: Phase) -> list[Operation]:

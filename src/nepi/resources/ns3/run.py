@@ -108,7 +108,7 @@ class Ns3Run:
         Raises:
             ResourceError: two simulations are.
         """
-        from nepi.resources.ns3.high_resource import SimulatedResource
+        from nepi.resources.ns3.high.resource import SimulatedResource
         from nepi.resources.ns3.object import Ns3Object
         from nepi.resources.ns3.simulation import Simulation
 
@@ -138,7 +138,7 @@ class Ns3Run:
 
     def has_high_level(self, simulation: Simulation) -> bool:
         """Whether something of the high level is in a simulation."""
-        from nepi.resources.ns3.high_resource import SimulatedResource
+        from nepi.resources.ns3.high.resource import SimulatedResource
 
         ec = self._ec()
         assert ec is not None
@@ -173,7 +173,7 @@ class Ns3Run:
         settings = Settings(**in_real_time, seed=ec.seed % (2**32 - 1) + 1, as_linux=True)
         run = await SimulationRun.open(ec, settings, pace)
         try:
-            await run.build(self.first_members(None))
+            await run.building.build(self.first_members(None))
         except BaseException:
             await run.close()
             raise

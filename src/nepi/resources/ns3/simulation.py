@@ -100,7 +100,7 @@ class Simulation(ResourceManager, rtype="ns3::Simulation", aliases=("linux::ns3:
             settings = self._settings(as_linux=simulations.has_high_level(self))
             run = self.run = await SimulationRun.open(self.ec, settings, simulations.pace_of(self), self)
             run.join(self, lasts=True)
-            await run.build(members)
+            await run.building.build(members)
         except BaseException as error:
             if not opened.done():
                 opened.set_exception(error if isinstance(error, NepiError) else ResourceError(f"{self.name} was not built"))

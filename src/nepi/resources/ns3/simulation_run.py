@@ -7,22 +7,20 @@ import contextlib
 import itertools
 import time
 import weakref
-from collections.abc import Coroutine, Sequence
+from collections.abc import Coroutine
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, Self
 
 from nepi.errors import ConnectError, NepiError, ResourceError
-from nepi.execution.factory import ResourceFactory
 from nepi.hosts.batching import Batcher
 from nepi.hosts.ns3 import protocol
-from nepi.hosts.ns3.programs.programs import Programs, rehearsal
-from nepi.hosts.ns3.protocol import Operation, check, ref
+from nepi.hosts.ns3.programs.programs import Programs
+from nepi.hosts.ns3.protocol import Operation, ref
 from nepi.hosts.ns3.simulator import Event, SimulatorProcess
-from nepi.hosts.ns3.start import expect
 from nepi.model.states import ENDED, ResourceAction, ResourceState
-from nepi.resources.ns3.blueprint import PHASES
+from nepi.resources.ns3.building import Building
 from nepi.resources.ns3.caching import keep_catalogue
-from nepi.resources.ns3.high_rehearsal import high_level
+from nepi.resources.ns3.furnishing import Furnishing
 from nepi.resources.ns3.pacing import Followed, Pace
 from nepi.resources.ns3.place import open_simulator
 from nepi.resources.ns3.provenance import note_simulation
@@ -33,14 +31,9 @@ if TYPE_CHECKING:
     from nepi.execution.ec import ExperimentController
     from nepi.execution.resource import ResourceManager
     from nepi.resources.ns3.kinds import Program
-    from nepi.resources.ns3.object import Ns3Object
     from nepi.resources.ns3.simulation import Simulation
 
 LOG: Final = "simulation.log"
-_BUILDING: Final = ("words.h", "queues.h", "cable.h", "addresses.h", "refusing.h", "building.h", "media.h")
-_PROGRAMS: Final = ("telling.h", "ping.h", "stream.h", "flow.h")
-HIGH_LEVEL: Final = (*_BUILDING, *_PROGRAMS)
-"""Headers, in the order in which they need each other."""
 STOP_DEADLINE_S: Final = 20.0
 
 
@@ -55,6 +48,8 @@ class SimulationRun:
         process: where ns-3 is.
         simulator: to be asked.
         programs: the commands that run in it.
+        building: who is in it already.
+        furnishing: what the plan has for its interfaces.
         over: done when nothing will happen in it any more.
         statistics: of its running, once it is over.
         imported_at: when ns-3 had been imported, on the monotonic clock.
@@ -71,7 +66,8 @@ class SimulationRun:
         self.process = process
         self.simulator = process.simulator
         self.programs = Programs(self.simulator)
-        self.programs.resolve = self._addresses_of
+        self.building = Building(self)
+        self.furnishing = Furnishing(ec, self)
         self.over: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         self.statistics: dict[str, Any] | None = None
         self.imported_at = time.monotonic()
@@ -80,13 +76,7 @@ class SimulationRun:
         self._ec = weakref.ref(ec)
         self._members: weakref.WeakValueDictionary[int, ResourceManager] = weakref.WeakValueDictionary()
         self._lasting: weakref.WeakSet[ResourceManager] = weakref.WeakSet()
-        self._built: set[int] = set()
-        self._refused: dict[int, str] = {}
-        self._devices: dict[tuple[int, str], int] = {}
-        self._plan: Any = None
-        self._laid: dict[tuple[int, str], set[tuple[str, str]]] = {}
         self._numbers = itertools.count(-1000, -1)
-        self._high_level: asyncio.Task[Any] | None = None
         self._began: asyncio.Future[None] | None = None
         self._halted: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         self._tasks: set[asyncio.Task[None]] = set()
@@ -181,8 +171,8 @@ class SimulationRun:
         """Who is in it, in order of guid."""
         return [one for _, one in sorted(self._members.items())]
 
-    def _fail(self, reason: str) -> None:
-        """Time is the real one again, for whoever is left, and all that is simulated has failed."""
+    def fail(self, reason: str) -> None:
+        """It is worth nothing any more: time is the real one again, for whoever is left, and all that is simulated has failed."""
         if self._followed is not None:
             self._followed.give_back()
         for one in self.members:
@@ -194,120 +184,7 @@ class SimulationRun:
         for future in (self.over, self._halted, self._began):
             settle(future)
         if not lost.cancelled() and not self._is_closing:
-            self._fail(lost.result())
-
-    def fail(self, reason: str) -> None:
-        """It is worth nothing any more."""
-        self._fail(reason)
-
-    # Building generated objects: all at once and in order, or each when it comes.
-
-    async def build(self, members: Sequence[Ns3Object]) -> None:
-        """Build members, phase by phase; who was refused is told when it asks."""
-        operations: list[Operation] = []
-        owners: list[Ns3Object] = []
-        for phase in PHASES:
-            for one in members:
-                wanted = one.blueprint(phase)
-                operations += wanted
-                owners += [one] * len(wanted)
-        await self._prepare_for(members)
-        for load in (one for one in operations if one[0] == "load"):
-            expect(load[1], [load])  # whoever simulates again is likely to need it again
-        number, answering = self.simulator.request(operations)
-        for one in members:
-            self._members[one.guid] = one
-            self._built.add(one.guid)
-        try:
-            answers = await answering
-        except ConnectError:
-            died = self.simulator.died_doing
-            if died is not None and died[0] == number:
-                raise ConnectError(f"{owners[died[1]].name} ended it: {self.simulator.lost.result()}", backend="ns3") from None
-            raise
-        for one, answer in zip(owners, answers, strict=True):
-            if isinstance(answer, Exception):
-                self._refused.setdefault(one.guid, str(answer))
-
-    async def _prepare_for(self, members: Sequence[Ns3Object]) -> None:
-        if any(one.is_high_level for one in members):
-            await self.prepare()
-
-    async def built(self, member: Ns3Object) -> None:
-        """Wait until a member is there.
-
-        Raises:
-            ResourceError: ns-3 refused something of it.
-            ConnectError: the process has ended.
-        """
-        if member.guid not in self._built:
-            await self.build([member])
-        self.join(member, lasts=member.lasts_in_simulation)
-        if member.guid in self._refused:
-            raise ResourceError(self._refused[member.guid], backend="ns3")
-
-    async def prepare(self) -> None:
-        """Let the simulation know what the high level needs; once."""
-        if self._high_level is None:
-            operations = [protocol.load(header) for header in HIGH_LEVEL]
-            expect("high level", high_level(HIGH_LEVEL))
-            if self.is_real_time and not self.has_begun:
-                operations += rehearsal(self.new_ref(), self.new_ref())
-            self._high_level = asyncio.get_running_loop().create_task(self.ask(*operations))
-        await asyncio.shield(self._high_level)
-
-    # What the high level has in it.
-
-    def is_last(self, member: ResourceManager) -> bool:
-        """Note that a resource is made; return whether it was the last that the simulation waits for."""
-        self._built.add(member.guid)
-        simulated = (one for one in self._ec_now.registry.managers.values() if one.rtype().startswith(("ns3::", "hybrid::")))
-        return all(
-            one.guid in self._built or one.state >= ResourceState.READY or ResourceFactory.spec(type(one)).role == "application"
-            for one in simulated
-        )
-
-    def device(self, node: int, ifname: str) -> int | None:
-        """Return the number of a device, by its node's guid and its name there."""
-        return self._devices.get((node, ifname))
-
-    async def furnish(self, end: Any, device: int) -> None:
-        """Give a device of a node what the plan has for it: addresses, neighbours, and the node's routes over them."""
-        self._devices[end.node, end.ifname] = device
-        if self._ec_now.resource(end.node).role != "node":
-            return
-        addresses = (*end.addresses, *end.given)
-        self.programs.node_of.update({address.partition("/")[0]: end.node for address in addresses})
-        operations = [check("nepi::AddAddress", ref(device), address) for address in addresses]
-        operations += [protocol.static("nepi::AddNeighbour", ref(device), address, mac) for address, mac in end.neighbours]
-        ends = [(end.node, address) for address in addresses]
-        if self._ec_now.plan is not self._plan:  # it may have new routes for nodes that were there before
-            self._plan = self._ec_now.plan
-            ends = [*self._laid, *ends]
-        operations += [one for node, address in ends for one in self._new_routes(node, address)]
-        await self.ask(*operations)
-
-    def _new_routes(self, node: int, own: str) -> list[Operation]:
-        """Return how a node gets the routes over one of its addresses that it has not yet."""
-        laid = self._laid.setdefault((node, own), set())
-        rows = (row for row in self._ec_now.plan.routes.get(node, ()) if row.over == own)
-        new = [(network, row.via) for row in rows for network in row.to if (network, row.via) not in laid]
-        laid.update(new)
-        return [protocol.static("nepi::AddRouteOver", ref(node), network, via, own) for network, via in new]
-
-    @property
-    def _ec_now(self) -> ExperimentController:
-        ec = self._ec()
-        assert ec is not None
-        return ec
-
-    def _addresses_of(self, name: str) -> Sequence[str]:
-        ec = self._ec_now
-        for guid, addresses in ec.plan.node_addresses.items():
-            manager = ec.get_resource(guid)
-            if manager is not None and manager.name == name and addresses:
-                return addresses
-        return [name]
+            self.fail(lost.result())
 
     # Running.
 
@@ -387,7 +264,7 @@ class SimulationRun:
         self._lag_ns = max(self._lag_ns, lag_ns)
         if self.resource is not None:
             limit = format_duration(self.settings.hard_limit_ns / 1e9)
-            self._fail(
+            self.fail(
                 f"it lags {format_duration(lag_ns / 1e9, digits=3)} behind the clock, more than hardLimit ({limit}): "
                 "what it says of times is wrong. Simulate less, or on a faster machine"
             )

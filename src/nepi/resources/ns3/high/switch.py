@@ -7,7 +7,7 @@ from typing import ClassVar
 from nepi.execution.attribute import Attribute, Flags
 from nepi.hosts.ns3 import protocol
 from nepi.model.typespec import Role
-from nepi.resources.ns3.high_resource import SimulatedResource
+from nepi.resources.ns3.high.resource import SimulatedResource
 
 
 class Switch(SimulatedResource, rtype="ns3::Switch"):

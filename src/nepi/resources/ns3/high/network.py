@@ -1,4 +1,4 @@
-"""Simulated media that many nodes share, Wi-Fi and CSMA, and the stations by which nodes are on them. LTE is in `high_lte.py`.
+"""Simulated media that many nodes share, Wi-Fi and CSMA, and the stations by which nodes are on them. LTE is in `lte.py`.
 
 In the topology a medium is a switch, and a station an interface.
 """
@@ -15,10 +15,10 @@ from nepi.model.experiment import ResourceDescription
 from nepi.model.states import ResourceState
 from nepi.model.typespec import Check, Role
 from nepi.plan.result import InterfacePlan
-from nepi.resources.ns3.high_node import Node
-from nepi.resources.ns3.high_resource import SimulatedResource
+from nepi.resources.ns3.high.node import Node
+from nepi.resources.ns3.high.resource import SimulatedResource
+from nepi.resources.ns3.high.wifi_modes import STANDARDS, channel_settings, wifi_mistakes
 from nepi.resources.ns3.simulation_run import SimulationRun
-from nepi.resources.ns3.wifi_modes import STANDARDS, channel_settings, wifi_mistakes
 
 _READY = ResourceState.READY
 NO_RTS = 4_692_480  # ns-3's own default: longer than any frame
@@ -65,7 +65,7 @@ class Medium(SimulatedResource):
         """Make a station on it, with what the plan has for it."""
         assert self.run is not None
         await self.run.ask(self.joining(end.node, station, end.mac))
-        await self.run.furnish(end, station.guid)
+        await self.run.furnishing.furnish(end, station.guid)
 
     def joining(self, node: int, station: OnMedium, mac: str) -> Operation:
         """Return the operation that makes a station on it, under the station's guid."""

@@ -16,9 +16,9 @@ from nepi.hosts.ns3.protocol import ref
 from nepi.model.experiment import ResourceDescription
 from nepi.model.states import ResourceState
 from nepi.model.typespec import Check, Role
-from nepi.resources.ns3.high_node import Node
-from nepi.resources.ns3.high_resource import SimulatedResource
-from nepi.resources.ns3.high_switch import Switch
+from nepi.resources.ns3.high.node import Node
+from nepi.resources.ns3.high.resource import SimulatedResource
+from nepi.resources.ns3.high.switch import Switch
 from nepi.resources.ns3.simulation_run import SimulationRun
 from nepi.util.timefuncs import tnow
 
@@ -100,7 +100,7 @@ class Link(SimulatedResource, Impairments, rtype="ns3::Link"):
         await run.ask(*cable(run.new_ref(), sockets, mtu_bytes=self._mtu))
         await self._shape(run)
         for end, device in zip(ends, self._devices, strict=True):
-            await run.furnish(end, device)
+            await run.furnishing.furnish(end, device)
         await self._capture(run)
         self.set_ready()
 

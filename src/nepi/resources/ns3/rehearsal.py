@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from typing import Final
 
 from nepi.hosts.agent.queues import Shape
 from nepi.hosts.ns3 import protocol
@@ -10,19 +10,19 @@ from nepi.hosts.ns3.cables import CableSocket, cable, shaped
 from nepi.hosts.ns3.programs.programs import rehearsal
 from nepi.hosts.ns3.protocol import Operation, ref
 
+_BUILDING: Final = ("words.h", "queues.h", "cable.h", "addresses.h", "refusing.h", "building.h", "media.h")
+_PROGRAMS: Final = ("telling.h", "ping.h", "stream.h", "flow.h")
+HIGH_LEVEL: Final = (*_BUILDING, *_PROGRAMS)
+"""Headers, in the order in which they need each other."""
 _NODE, _SWITCH, _CHANNEL, _NEAR, _FAR = range(11, 16)
 _FREE = 16, 17
 _MTU_BYTES = 1500
 
 
-def high_level(headers: Sequence[str]) -> list[Operation]:
-    """Return the operations; nothing of them runs.
-
-    Args:
-        headers: what the high level needs.
-    """
+def high_level() -> list[Operation]:
+    """Return the operations; nothing of them runs."""
     programs = [one for one in rehearsal(*_FREE) if one != protocol.rehearse()]
-    return [*(protocol.load(one) for one in headers), *_built(), *_furnished(), *programs]
+    return [*(protocol.load(one) for one in HIGH_LEVEL), *_built(), *_furnished(), *programs]
 
 
 def _built() -> list[Operation]:

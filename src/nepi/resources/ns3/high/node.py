@@ -18,7 +18,7 @@ from nepi.model.typespec import Check
 from nepi.resources.ns3.attributes import members_of
 from nepi.resources.ns3.blueprint import Phase, check
 from nepi.resources.ns3.catalogue import catalogue
-from nepi.resources.ns3.high_resource import SimulatedResource
+from nepi.resources.ns3.high.resource import SimulatedResource
 from nepi.resources.ns3.kinds import NodeObject
 from nepi.resources.ns3.object import Ns3Object
 
@@ -107,7 +107,7 @@ class Node(NodeObject, SimulatedResource, HostNode, rtype="ns3::Node"):
     async def deploy(self) -> None:
         """Make the node."""
         run = self.run = await self.simulation()
-        await run.built(self)
+        await run.building.built(self)
         scratch = Path(self.ec.run_dir) / "scratch" / self.name.replace("/", "_")
         self.host = SimulatedHost(run.programs, self.name, self.guid, scratch)
         self.set_ready()

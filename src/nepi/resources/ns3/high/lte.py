@@ -16,8 +16,8 @@ from nepi.model.experiment import ResourceDescription
 from nepi.model.states import ENDED
 from nepi.model.typespec import Check
 from nepi.plan.result import InterfacePlan
-from nepi.resources.ns3.high_network import Medium, Station
-from nepi.resources.ns3.lte_cells import CellRow, parse_cell_rows, parse_cells
+from nepi.resources.ns3.high.cells import CellRow, parse_cell_rows, parse_cells
+from nepi.resources.ns3.high.network import Medium, Station
 from nepi.resources.ns3.simulation_run import SimulationRun
 
 BANDWIDTHS: Final = (6, 15, 25, 50, 75, 100)
@@ -141,7 +141,7 @@ class LteNetwork(Medium, rtype="ns3::LteNetwork"):
         macs = (end.mac, EDGE_MAC, station.mtu_bytes)
         await self.run.ask(protocol.static("nepi::AddGateway", ref(self.guid), ref(end.node), *macs, store=station.guid))
         behind_core = tuple((address, EDGE_MAC) for address, _ in end.neighbours)
-        await self.run.furnish(dataclasses.replace(end, neighbours=behind_core), station.guid)
+        await self.run.furnishing.furnish(dataclasses.replace(end, neighbours=behind_core), station.guid)
         for text in (*end.addresses, *end.given):
             address = ip_interface(text)
             function = "nepi::RouteFour" if isinstance(address, IPv4Interface) else "nepi::RouteSix"
@@ -153,7 +153,7 @@ class LteNetwork(Medium, rtype="ns3::LteNetwork"):
         name, stream = self.ec.resource(end.node).name, SimulationRun.stream_of(station.guid)
         making = protocol.static("nepi::AddPhone", ref(self.guid), ref(end.node), name, station.mtu_bytes, stream, store=station.guid)
         await self.run.ask(making)
-        await self.run.furnish(end, station.guid)
+        await self.run.furnishing.furnish(end, station.guid)
 
     @property
     def result(self) -> tuple[CellRow, ...] | None:

@@ -3,13 +3,13 @@
 from typing import Any
 
 from nepi.hosts.ns3.start import missing_wheel
-from nepi.resources.ns3.high_applications import APPLICATIONS
-from nepi.resources.ns3.high_link import Link
-from nepi.resources.ns3.high_lte import LteNetwork
-from nepi.resources.ns3.high_network import CsmaNetwork, Station, WifiNetwork
-from nepi.resources.ns3.high_node import Node
-from nepi.resources.ns3.high_recording import Recording
-from nepi.resources.ns3.high_switch import Switch
+from nepi.resources.ns3.high.applications import APPLICATIONS
+from nepi.resources.ns3.high.link import Link
+from nepi.resources.ns3.high.lte import LteNetwork
+from nepi.resources.ns3.high.network import CsmaNetwork, Station, WifiNetwork
+from nepi.resources.ns3.high.node import Node
+from nepi.resources.ns3.high.recording import Recording
+from nepi.resources.ns3.high.switch import Switch
 
 __all__ = ["APPLICATIONS", "CsmaNetwork", "Link", "LteNetwork", "Node", "Recording", "Station", "Switch", "WifiNetwork", "probe"]
 

@@ -8,9 +8,9 @@ from nepi.hosts.ns3 import protocol
 from nepi.hosts.ns3.flows import FlowRow, parse_flows
 from nepi.hosts.ns3.protocol import Operation, ref
 from nepi.model.states import ResourceState
-from nepi.resources.ns3.high_node import Node
-from nepi.resources.ns3.high_resource import SimulatedResource
-from nepi.resources.ns3.high_switch import Switch
+from nepi.resources.ns3.high.node import Node
+from nepi.resources.ns3.high.resource import SimulatedResource
+from nepi.resources.ns3.high.switch import Switch
 
 
 class Recording(SimulatedResource, rtype="ns3::Recording"):

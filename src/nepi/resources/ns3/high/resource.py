@@ -28,7 +28,7 @@ class SimulatedResource(ResourceManager):
     async def joined(self) -> SimulationRun:
         """Return what the members of its simulation share. From now on this one fails when the simulation does."""
         run = self.run = await (await Ns3Run.of(self.ec)).simulation_of(self)
-        await run.prepare()
+        await run.building.prepare()
         run.join(self)
         return run
 

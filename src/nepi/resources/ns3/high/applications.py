@@ -14,7 +14,7 @@ from nepi.model.attributes import Reference
 from nepi.model.experiment import ResourceDescription
 from nepi.model.typespec import Check
 from nepi.resources.ns3.entering import Entering
-from nepi.resources.ns3.high_node import Node
+from nepi.resources.ns3.high.node import Node
 
 _SOME_ADDRESS: Final = "192.0.2.1"
 SIMULATED: Final = (Iperf3Client, Iperf3Server, Ping)
