@@ -39,7 +39,7 @@ def chosen_type(find: Callable[[str, str], T], name: str, backend: str, peers: I
     Raises:
         UnknownTypeError: there is no such type.
     """
-    if "::" in name:
+    if "::" in str(name):  # who finds it says what is wrong with one that is no text
         return find(name, backend)
     each = [peer.partition("::")[0] for peer in peers if "::" in peer]
     found = _found(find, name, backend, each)

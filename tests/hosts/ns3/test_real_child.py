@@ -12,7 +12,9 @@ import pytest
 
 from nepi.hosts.ns3 import protocol
 from nepi.hosts.ns3.epitaph import reason_of_death
+from nepi.hosts.ns3.nursery import INSIDE
 from nepi.hosts.ns3.protocol import Operation, new_value, ref
+from nepi.resources.ns3.rehearsal import HIGH_LEVEL
 from tests.hosts.ns3.child import Child
 
 pytestmark = pytest.mark.ns3
@@ -25,6 +27,13 @@ def child(tmp_path_factory: pytest.TempPathFactory) -> Generator[Child]:
     yield child
     if child.process.returncode is None:
         assert child.close() == 0
+
+
+def test_all_headers_go_together(child: Child) -> None:
+    there = {path.name for path in INSIDE.parent.glob("*.h")}
+    first = (*HIGH_LEVEL, "shared_lte.h")  # others need these
+    names = [*first, *sorted(there - set(first))]
+    assert dict(zip(names, child.ask(*(protocol.load(name) for name in names)), strict=True)) == dict.fromkeys(names)
 
 
 def test_objects_are_made_set_and_asked(child: Child) -> None:

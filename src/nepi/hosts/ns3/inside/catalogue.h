@@ -10,21 +10,6 @@ namespace nepi
 
 using namespace ns3;
 
-inline std::string
-Quoted(const std::string& text)
-{
-    std::string quoted = "\"";
-    for (unsigned char c : text)
-    {
-        if (c == '"' || c == '\\')
-        {
-            quoted += '\\';
-        }
-        quoted += c < 32 ? ' ' : c;
-    }
-    return quoted + "\"";
-}
-
 inline void
 DescribeAttribute(std::ostream& out, const TypeId::AttributeInformation& one)
 {

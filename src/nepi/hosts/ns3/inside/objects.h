@@ -29,6 +29,22 @@ struct Shown<T, std::void_t<decltype(std::declval<std::ostream&>() << std::declv
 {
 };
 
+/** Text of JSON. */
+inline std::string
+Quoted(const std::string& text)
+{
+    std::string quoted = "\"";
+    for (char one : text)
+    {
+        if (one == '"' || one == '\\')
+        {
+            quoted += '\\';
+        }
+        quoted += static_cast<unsigned char>(one) < ' ' ? ' ' : one;
+    }
+    return quoted + '"';
+}
+
 template <typename T>
 std::string
 Text(const T& value)

@@ -9,22 +9,6 @@ namespace nepi
 
 using namespace ns3;
 
-/** Text of JSON. */
-inline std::string
-Quoted(const std::string& text)
-{
-    std::string quoted = "\"";
-    for (char one : text)
-    {
-        if (one == '"' || one == '\\')
-        {
-            quoted += '\\';
-        }
-        quoted += static_cast<unsigned char>(one) < ' ' ? ' ' : one;
-    }
-    return quoted + '"';
-}
-
 /** A program tells something: an event with one row. */
 inline void
 Tell(int program, int kind, int64_t a = 0, int64_t b = 0, int64_t c = 0, int64_t d = 0, const std::string& text = "")
