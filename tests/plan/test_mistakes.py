@@ -167,8 +167,11 @@ def test_a_type_looks_at_its_own_resources() -> None:
     with pytest.raises(PlanError) as caught:
         plan(world.description, {**CATALOGUE, "t::Shaper": make_type("t::Shaper", check=check)}, world.facts)
     assert caught.value.mistakes == ("t::Shaper 's': delay needs netem", "'s' is wrong")
-    whole = {"rtypes": {"t::Node": 1, "t::Shaper": 1}, "start_later": []}
-    assert seen == [("s", ["a"], {"features": {"netem": False}, "plan": whole})]
+    ((*who, facts),) = seen
+    whole = facts.pop("plan")
+    assert (who, facts) == (["s", ["a"]], {"features": {"netem": False}})
+    assert [whole["resources"][guid].name for guid in whole["peers"](a)] == ["s"]
+    assert (whole["rtypes"], whole["start_later"]) == ({"t::Node": 1, "t::Shaper": 1}, [])
 
 
 def test_all_mistakes_come_at_once_and_none_twice() -> None:

@@ -189,7 +189,7 @@ def _show(pairs: Sequence[Pair], everything: Sequence[Repetition], repeat: int) 
                 _text(row.first, repeat),
                 _text(row.second, repeat),
                 _difference(row),
-                row.verdict + (f": {row.why}" if row.why else ""),
+                _verdict(row),
             )
             for row in pair.rows
         ]

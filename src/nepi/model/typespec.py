@@ -24,8 +24,8 @@ class Remark(str):
 Check = Callable[[ResourceDescription, Sequence[ResourceDescription], Mapping[str, Any]], Iterable[str]]
 """A pure check of one resource: itself, its connected peers, its backend's facts in; mistakes and remarks, one sentence each, out.
 
-Among the facts is `plan`, of all resources: `rtypes`, how many there are of each type, and `start_later`, name and type of each whose
-START has conditions.
+Among the facts is `plan`, of all resources: `resources`, each by its guid; `peers`, a function from a guid to those that it is connected
+to; `rtypes`, how many there are of each type; and `start_later`, name and type of each whose START has conditions.
 """
 
 

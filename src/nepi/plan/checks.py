@@ -190,9 +190,15 @@ def _missing_tools(graph: Graph, spec: TypeSpec) -> Container[str]:
 
 
 def _whole_plan(graph: Graph) -> dict[str, Any]:
-    """Return what a check may know of all resources: how many there are of each type, and the name and type of those that start later."""
-    later = (one for one in graph.resources.values() if any(action == ResourceAction.START for action, _ in one.conditions))
-    return {"rtypes": Counter(one.rtype for one in graph.resources.values()), "start_later": [(one.name, one.rtype) for one in later]}
+    """Return what a check may know of all resources, as `typespec.Check` says."""
+    everything = graph.resources.values()
+    later = (one for one in everything if any(action == ResourceAction.START for action, _ in one.conditions))
+    return {
+        "resources": graph.resources,
+        "peers": graph.peers,
+        "rtypes": Counter(one.rtype for one in everything),
+        "start_later": [(one.name, one.rtype) for one in later],
+    }
 
 
 def check_by_type(graph: Graph) -> None:

@@ -84,7 +84,7 @@ def test_a_device_on_a_channel_of_another_kind_is_told_which_it_takes(
     ("rtype", "values", "why"),
     [
         ("TapBridge", {}, "use a hybrid::Link"),
-        ("FdNetDevice", {}, "use a hybrid::Link, which opens one"),
+        ("FdNetDevice", {}, "use a hybrid::Link, which joins a namespace or a host"),
         ("VirtualNetDevice", {}, "use ns3::PointToPointNetDevice"),
         ("LoopbackNetDevice", {}, "every node that has an IP stack has one"),
         ("TcpBbr", {}, "name it as SocketType of an ns3::TcpL4Protocol"),
@@ -139,3 +139,40 @@ def test_an_application_that_waits_in_a_simulation_that_runs_free_is_told(
         ec.add(beside)
     told = [one for one in ec.check().warnings if "as fast as it can" in one]
     assert [("beside netns::Node" in one, "(late)" in one) for one in told] == [(True, True)] * is_told
+
+
+@pytest.mark.parametrize(
+    ("values", "why"), [({"StopTime": "soon"}, "StopTime: duration 'soon'"), ({"nsLog": "Ping=loud"}, "'loud' is no level")]
+)
+def test_text_that_a_simulation_would_not_understand_is_a_mistake(ec: ExperimentController, values: dict[str, Any], why: str) -> None:
+    ec.add("Simulation", **values)
+    assert why in mistakes(ec)
+
+
+def test_simulations_that_are_connected_with_each_other_are_a_mistake(ec: ExperimentController) -> None:
+    ends = [ec.add("Node", ec.add("Simulation", name=name)) for name in ("one", "other")]
+    ec.add("Link", *ends)
+    assert "ns3::Simulation 'one': it is connected with other, over what is in both: simulations are apart" in mistakes(ec)
+
+
+def test_what_may_be_in_several_simulations_is_a_mistake(ec: ExperimentController) -> None:
+    for name in ("one", "other"):
+        ec.add("Node", ec.add("Simulation", name=name))
+    ec.add("Node", name="stray")
+    assert mistakes(ec).count("stray may be in one and other: connect it, or what it is connected with, to one of them") == 1
+
+
+@pytest.mark.parametrize("beside", [0, 1])
+def test_a_simulation_that_joins_computers_outside_is_in_real_time_and_has_checksums(ec: ExperimentController, beside: int) -> None:
+    for number in range(beside):
+        ec.add("Node", ec.add("Simulation", name=f"apart-{number}"))
+    simulation = ec.add("Simulation", name="joined")
+    ec.add("Link", ec.add("netns::Node"), ec.add("Node", simulation), name="link")
+    said = mistakes(ec)
+    assert "'joined': link joins it with a computer outside" in said
+    assert "set simulatorImplementationType to ns3::RealtimeSimulatorImpl and checksumEnabled to True" in said
+    assert "apart-0" not in said
+    ec.set(simulation, "simulatorImplementationType", "ns3::RealtimeSimulatorImpl")
+    assert "with checksums: set checksumEnabled to True" in mistakes(ec)
+    ec.set(simulation, "checksumEnabled", True)
+    ec.check()

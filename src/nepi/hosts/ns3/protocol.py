@@ -114,9 +114,9 @@ def output(stdout: str, stderr: str) -> Operation:
     return ["output", stdout, stderr]
 
 
-def notify(at_ns: int, token: int) -> Operation:
+def notify(after_ns: int, token: int) -> Operation:
     """Tell `{"event": "reached", "token": token}` so many nanoseconds of simulation time from now."""
-    return ["notify", at_ns, token]
+    return ["notify", after_ns, token]
 
 
 def run(stop_ns: int | None = None) -> Operation:

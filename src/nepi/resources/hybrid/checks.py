@@ -44,7 +44,7 @@ def check_station(one: ResourceDescription, peers: Sequence[ResourceDescription]
     """Find what a station of a computer outside cannot be."""
     yield from check_place(peers, facts)
     for peer in peers:
-        if peer.rtype in ("ns3::LteNetwork", "ns3::Lte"):
+        if peer.rtype == "ns3::LteNetwork":
             yield (
                 f"cannot be on {peer.name}: a phone of LTE has no MAC address and carries IP packets between its gateway and itself only; "
                 "let an ns3::Node be the phone, and join that with a Link"

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
-from typing import Any, ClassVar, Final
+from collections.abc import Mapping
+from typing import Any, ClassVar
 
 from nepi.execution.attribute import Attribute, Flags
 from nepi.execution.trace import Trace
 from nepi.hosts.ns3 import protocol
 from nepi.hosts.ns3.protocol import ref
-from nepi.model.experiment import ResourceDescription
 from nepi.model.states import ResourceState
 from nepi.model.typespec import Check, Role
 from nepi.resources.hybrid.base import Joined
@@ -17,15 +16,10 @@ from nepi.resources.hybrid.checks import check_station
 from nepi.resources.linux.node import Node as HostMachine
 from nepi.resources.netns.node import Node as NamespaceNode
 from nepi.resources.ns3.high.network import DEFAULT_MTU, Medium
+from nepi.resources.ns3.high.node import PLACE
 from nepi.resources.ns3.simulation_run import SimulationRun
 
 _READY = ResourceState.READY
-PLACE: Final = ("x", "y", "z", "speedX", "speedY")
-
-
-def check(one: ResourceDescription, peers: Sequence[ResourceDescription], facts: Mapping[str, Any]) -> Iterable[str]:
-    """Find what it cannot be."""
-    yield from check_station(one, peers, facts)
 
 
 class Station(Joined, rtype="hybrid::Station"):
@@ -38,7 +32,7 @@ class Station(Joined, rtype="hybrid::Station"):
     role: ClassVar[Role] = "interface"
     needs: ClassVar = {Medium: _READY}
     wants: ClassVar = {NamespaceNode: _READY, HostMachine: _READY}
-    check: ClassVar[Check | None] = staticmethod(check)
+    check: ClassVar[Check | None] = staticmethod(check_station)
 
     accessPoint = Attribute.boolean(False, help="Whether it is the access point of its Wi-Fi network.", flags=Flags.Design)
     x = Attribute.number(0.0, help="Where it is, in metres.")

@@ -8,7 +8,7 @@ from functools import partial
 from typing import Any, Final
 
 from nepi.errors import BadValueError, did_you_mean
-from nepi.model.attributes import Attribute, Flags, Reference, Types
+from nepi.model.attributes import Attribute, Flags, Types
 from nepi.model.traces import Trace
 from nepi.resources.ns3.catalogue import ATTR_CONSTRUCT, ATTR_GET, ATTR_SET, OBSOLETE, AttributeInfo, Catalogue
 from nepi.units import duration_s, rate_bps
@@ -195,10 +195,3 @@ def _made_of(catalogue: Catalogue, wanted: str, text: str) -> str:
     if wanted and wanted in catalogue and not catalogue.is_a(name, wanted):
         raise BadValueError(f"a {name} is no {wanted}")
     return text
-
-
-def ns3_text(attribute: Attribute, value: Any) -> str:
-    """Return a resolved value of any attribute as ns-3 takes it."""
-    if isinstance(value, Reference):
-        raise BadValueError(f"attribute {attribute.name!r}: resource {value.guid} has no address")
-    return attribute.text(value) if isinstance(attribute, Ns3Attribute) else str(value)

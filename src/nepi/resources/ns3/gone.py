@@ -7,7 +7,7 @@ from typing import Final
 
 GONE_TYPES: Final[Mapping[str, str]] = {
     "ns3::BinaryErrorSixlowModel": "it belonged to ns-3's tests of 6LoWPAN: use ns3::BinaryErrorModel or ns3::RateErrorModel",
-    "ns3::EmuNetDevice": "ns-3 took it out in favour of ns3::FdNetDevice",
+    "ns3::EmuNetDevice": "ns-3 took it out: use a hybrid::Link, which joins a namespace or a host with a simulated node",
     "ns3::ErrorChannelSixlow": "it belonged to ns-3's tests of 6LoWPAN: use ns3::ErrorChannel",
     "ns3::ErrorNetDevice": "it belonged to ns-3's tests of 6LoWPAN: use ns3::SimpleNetDevice with an ns3::ErrorChannel",
     "ns3::LteSimpleNetDevice": "it belonged to ns-3's tests of LTE: use ns3::LteUeNetDevice and ns3::LteEnbNetDevice",

@@ -15,7 +15,7 @@ from nepi.resources.ns3.object import Ns3Object
 class Route(Ns3Object, rtype="ns3::Route"):
     """A static route of the node that it is connected to."""
 
-    needs: ClassVar = {NodeObject: ResourceState.READY}
+    needs: ClassVar = {"ns3::Node": ResourceState.READY}
     network = Attribute.string(help="Where to: '10.1.0.0', or 0.0.0.0 for everywhere.", flags=Flags.Design)
     prefix = Attribute.string("24", help="Length of its prefix.", flags=Flags.Design)
     nexthop = Attribute.string(help="The neighbour that packets go to.", flags=Flags.Design)

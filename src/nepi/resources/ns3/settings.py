@@ -94,6 +94,6 @@ def logs(text: str) -> list[tuple[str, str]]:
         component, _, level = part.partition("=")
         name = level.strip().removeprefix("level_") or "all"
         if name not in _LEVELS:
-            raise BadValueError(f"nsLog: {level!r} is no level; use one of {', '.join(_LEVELS)}")
+            raise BadValueError(f"{level!r} is no level; use one of {', '.join(_LEVELS)}")
         found.append((component.strip(), _LEVELS[name]))
     return found

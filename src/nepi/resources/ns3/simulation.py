@@ -21,8 +21,8 @@ from nepi.resources.ns3.entering import Entering
 from nepi.resources.ns3.pacing import Pace
 from nepi.resources.ns3.run import Ns3Run
 from nepi.resources.ns3.settings import DEFAULT_SIMULATOR, REAL_TIME_SIMULATOR, Settings
+from nepi.resources.ns3.simulation_checks import check_simulation
 from nepi.resources.ns3.simulation_run import SimulationRun, waits_for
-from nepi.resources.ns3.starts import check_simulation
 
 if TYPE_CHECKING:
     from nepi.execution.ledger import Row

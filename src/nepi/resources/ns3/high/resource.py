@@ -43,7 +43,3 @@ class SimulatedResource(ResourceManager):
         if self.run is not None:
             self.run.leave(self)
         self.set_released()
-
-    def warnings_of_run(self) -> list[str]:
-        """Return what a reader of the run's results must know: that the simulation was slower than the real time, for one."""
-        return []

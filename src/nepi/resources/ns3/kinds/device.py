@@ -29,7 +29,7 @@ class Device(Thing):
     pcap = Trace("pcap", "The packets of the device, for tcpdump and Wireshark.")
     promiscPcap = Trace("promiscPcap", "The packets that the device sees, those for others included.")
     ascii = Trace("ascii", "What happens to packets, in ns-3's text format.")
-    needs: ClassVar = {NodeObject: ResourceState.READY}
+    needs: ClassVar = {"ns3::Node": ResourceState.READY}
 
     def blueprint(self, phase: Phase) -> list[Operation]:
         """Be joined with node, channel, queue and error model; get addresses."""

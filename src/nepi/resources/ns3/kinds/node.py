@@ -76,7 +76,7 @@ class Routing(Thing):
     """A routing protocol of the node that it is connected to, asked in the order of priorities; static routes have 0."""
 
     uses_stack = True
-    needs: ClassVar = {NodeObject: ResourceState.READY}
+    needs: ClassVar = {"ns3::Node": ResourceState.READY}
     priority = Attribute.integer(10, help="The greater, the earlier it is asked for a route; static routes have 0.", flags=Flags.Design)
 
     def join(self, node: int) -> Operation:

@@ -22,7 +22,7 @@ class Program(Entering, Thing):
     service = False
     lasts_in_simulation = True
     uses_stack = True
-    needs: ClassVar = {NodeObject: ResourceState.READY}
+    needs: ClassVar = {"ns3::Node": ResourceState.READY}
 
     async def start(self) -> None:
         """Join its node: `StartTime` counts from now."""
