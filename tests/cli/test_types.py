@@ -132,3 +132,21 @@ def test_values_are_written_with_their_unit(value: object, kind: str, text: str)
 def test_flags_are_named() -> None:
     attribute = Attribute("key", "A secret.", flags=Flags.Credential | Flags.Design)
     assert flag_names(attribute.flags) == ["Credential", "Design"]
+
+
+@pytest.mark.parametrize(
+    ("asked", "said"),
+    [
+        ("ns3::RedQueue", "any more: queue management moved out of devices into ns3::RedQueueDisc"),
+        ("ns3::ErrorModel", "ns3::ErrorModel is abstract: use one of its kinds"),
+        ("linux::ns3::dce::Ping", "any more: DCE is in no wheel"),
+        ("linux::ns3::FdUdpTunnel", "any more: a hybrid::Link does what it did"),
+    ],
+)
+def test_of_a_type_that_there_is_not_it_is_said_why(asked: str, said: str) -> None:
+    assert said in nepi("types", asked).err
+
+
+def test_a_type_that_goes_by_an_old_name_is_shown_and_one_of_no_use_says_so() -> None:
+    assert nepi("types", "ns3::Ping6").out.startswith("ns3::V4Ping\n")
+    assert "Of no use as a resource: nobody opens a tap for it here: use a hybrid::Link" in nepi("types", "ns3::FdNetDevice").out

@@ -168,8 +168,8 @@ def test_a_type_looks_at_its_own_resources() -> None:
         plan(world.description, {**CATALOGUE, "t::Shaper": make_type("t::Shaper", check=check)}, world.facts)
     assert caught.value.mistakes == ("t::Shaper 's': delay needs netem", "'s' is wrong")
     ((*who, facts),) = seen
-    whole = facts.pop("plan")
-    assert (who, facts) == (["s", ["a"]], {"features": {"netem": False}})
+    whole = facts["plan"]
+    assert (who, facts) == (["s", ["a"]], {"features": {"netem": False}, "plan": whole})
     assert [whole["resources"][guid].name for guid in whole["peers"](a)] == ["s"]
     assert (whole["rtypes"], whole["start_later"]) == ({"t::Node": 1, "t::Shaper": 1}, [])
 

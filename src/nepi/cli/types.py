@@ -82,6 +82,10 @@ def _named(text: str, specs: list[TypeSpec]) -> TypeSpec:
         return found[0]
     if found:
         raise UnknownTypeError(f"{text} is a type of several backends: say {' or '.join(spec.rtype for spec in found)}")
+    if "::" in text:  # it may be of a kind that is not listed; or it is told why there is none
+        from nepi.execution.factory import ResourceFactory
+
+        return ResourceFactory.spec(ResourceFactory.find(text))
     known = {name for spec in specs for name in (spec.rtype, spec.rtype.rpartition("::")[2], spec.backend, *spec.aliases)}
     raise UnknownTypeError(f"there is no resource type {text!r}{did_you_mean(text, sorted(known))}; `nepi types` lists them")
 

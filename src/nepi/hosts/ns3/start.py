@@ -37,7 +37,7 @@ def missing_wheel() -> str:
     """Return what to do when there is no ns-3 here; "" when there is. Looks for it without importing it."""
     if importlib.util.find_spec("ns") is not None:
         return ""
-    return "ns-3 is not installed here: pip install 'nepi[ns3]' (a wheel for CPython 3.8 to 3.13)"
+    return "ns-3 is not installed here: pip install 'nepi[ns3]' (a wheel for CPython 3.11 to 3.13)"
 
 
 def warm_up() -> Callable[[], None]:

@@ -5,6 +5,7 @@ docs/design/ns3.md and docs/design/ns3-high-level.md have the ideas.
 
 from nepi.hosts.ns3.programs.host import missing_tools
 from nepi.resources.ns3.facts import probe
+from nepi.resources.ns3.gone import GONE
 from nepi.resources.ns3.high import APPLICATIONS, CsmaNetwork, Link, LteNetwork, Node, Recording, Station, Switch, WifiNetwork
 from nepi.resources.ns3.route import Route
 from nepi.resources.ns3.simulation import Simulation
@@ -12,6 +13,7 @@ from nepi.resources.ns3.types import every_type, type_named
 
 __all__ = [
     "APPLICATIONS",
+    "GONE",
     "CsmaNetwork",
     "Link",
     "LteNetwork",

@@ -59,7 +59,7 @@ class Simulation(ResourceManager, rtype="ns3::Simulation", aliases=("linux::ns3:
     hardLimit = Attribute.duration("100ms", help="In real time: how much it may lag before it fails.", flags=_DESIGN)
     python = Attribute.string("python3", help="On another machine: the Python there that has ns-3, by name or path.", flags=_DESIGN)
     install = Attribute.boolean(
-        False, help="On another machine: install ns-3 (650 MB) for this user where there is none, and keep it.", flags=_DESIGN
+        False, help="On another machine: install ns-3 (500 MB, with pip) for this user where there is none, and keep it.", flags=_DESIGN
     )
     stdout = Trace("stdout", "What ns-3 wrote to standard output.", enabled=True)
     stderr = Trace("stderr", "What ns-3 wrote to standard error, logs included.", enabled=True)

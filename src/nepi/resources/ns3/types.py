@@ -15,6 +15,7 @@ from nepi.resources.ns3.attributes import attribute_of
 from nepi.resources.ns3.catalogue import TypeInfo, catalogue
 from nepi.resources.ns3.gone import reason_for
 from nepi.resources.ns3.kinds import KINDS
+from nepi.resources.ns3.kinds.fitting import why_useless
 from nepi.resources.ns3.kinds.useless import ABSTRACT
 from nepi.resources.ns3.object import Ns3Object
 
@@ -61,7 +62,7 @@ def type_named(rtype: str) -> type[ResourceManager] | None:
 def every_type() -> None:
     """Make all of them, for who lists them."""
     for name in catalogue().resource_types():
-        if name not in ResourceFactory._resource_types:
+        if name not in ResourceFactory._resource_types or name in RENAMED.values():
             _class_of(name)
 
 
@@ -112,4 +113,5 @@ def _aliases(name: str) -> tuple[str, ...]:
 def _help(info: TypeInfo) -> str:
     group = f" of ns-3's module {info.group}" if info.group else " of ns-3"
     parent = f"; a kind of {info.parent}" if info.parent not in ("", "ns3::Object", "ns3::ObjectBase") else ""
-    return f"{info.name.removeprefix('ns3::')}{group}{parent}."
+    useless = why_useless(info.name)
+    return f"{info.name.removeprefix('ns3::')}{group}{parent}.{f' Of no use as a resource: {useless}.' if useless else ''}"
