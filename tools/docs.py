@@ -39,7 +39,7 @@ from nepi.topologies.topology import Topology
 
 REFERENCE: Final = Path(__file__).resolve().parents[1] / "docs" / "reference"
 GENERATED: Final = "*This page is written by `tools/docs.py` from the code; change it there.*"
-SHIPPED: Final = ("dummy", "netns")
+SHIPPED: Final = ("dummy", "netns", "ns3", "hybrid")
 LONG: Final = 100
 
 
@@ -286,7 +286,7 @@ def numbers_section(cls: type[IntEnum], title: str) -> str:
 
 def types_page() -> str:
     """Return the page of resource types."""
-    specs = [spec for spec in known_types() if spec.backend in SHIPPED]
+    specs = [spec for spec in known_types() if spec.backend in SHIPPED and not spec.family]
     parts = [
         f"""# Resource types
 
@@ -297,7 +297,8 @@ without its backend: `Node` is the `Node` of the experiment's backend.
 
 A value with a unit is written as text ("10Mbit") or as a number of the unit that is named here. `Design` and `ExecReadOnly` mean: set
 before it is deployed, not later. Every type has the attributes `critical` (a failure aborts the experiment; true by default) and
-`hardRelease`; they are not repeated below.
+`hardRelease`; they are not repeated below. Types that are made of what ns-3 says of its own (`ns3::CsmaNetDevice`) are shown by `nepi types`
+only.
 """
     ]
     for backend in SHIPPED:
