@@ -33,11 +33,14 @@ def test_a_hybrid_ping_over_20_ms_takes_40_ms_and_nothing_is_left(tmp_path: Path
     ec = ExperimentController("hybrid", tmp_path, backend="netns")
     a, b = ec.add("Node", name="a"), ec.add("Node", name="b")
     router = ec.add("ns3::Node", name="router")
-    ec.add("Link", a, router, delay="20ms")
+    link = ec.add("Link", a, router, delay="20ms")
     ec.add("Link", router, b)
     inside = ec.add("ns3::Ping", router, name="inside", target=b, count=3, interval="200ms")
     through = ec.add("Ping", a, name="through", target=b, count=20, interval="100ms")
     through.start_when(inside.finished)
+    link.set_when(through.finished, up=False)
+    unplugged = ec.add("Ping", a, name="unplugged", target=b, count=3, interval="100ms", deadline="1s", expectedStatus="0,1")
+    unplugged.start_when(through.finished + "100ms")
     try:
         ec.run()
     finally:
@@ -46,6 +49,7 @@ def test_a_hybrid_ping_over_20_ms_takes_40_ms_and_nothing_is_left(tmp_path: Path
     assert min(times) >= 0.040
     assert median(times) == pytest.approx(0.040, abs=0.010)
     assert resource(ec, "through").result.loss == 0.0
+    assert resource(ec, "unplugged").result.received == 0
     assert resource(ec, "inside").result.received == 3
     assert resource(ec, "inside").result.rtt_min_s < 0.010
     assert_nothing_is_left(ec)

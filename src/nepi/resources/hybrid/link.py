@@ -50,6 +50,7 @@ class Link(Joined, Impairments, rtype="hybrid::Link"):
         range=(68, 65_535),
         flags=Flags.Design,
     )
+    up = Attribute.boolean(True, help="Whether the simulated cable is plugged in.")
     addressing = Attribute.boolean(True, help="Give addresses to its ends if they have none.", flags=Flags.Design)
     networks = Attribute.string(
         help="Networks for their addresses, '10.1.0.0/16 fd01::/48'; the experiment's when not set.", flags=Flags.Design
@@ -117,7 +118,7 @@ class Link(Joined, Impairments, rtype="hybrid::Link"):
         first, second = self.shapes()
         starts_outside = isinstance(self.ec.resource(self._ends[0]), NamespaceNode | HostMachine)
         pairs = zip(self._devices, (second, first) if starts_outside else (first, second), strict=True)
-        await run.ask(*(shaped(device, shape, mtu_bytes=self._mtu) for device, shape in pairs))
+        await run.ask(*(shaped(device, shape, mtu_bytes=self._mtu, up=bool(self.get("up"))) for device, shape in pairs))
 
     async def apply(self, values: Mapping[str, Any]) -> None:
         """Let attributes that were just set take effect, as one change.
