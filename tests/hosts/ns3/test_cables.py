@@ -1,5 +1,6 @@
 from nepi.hosts.agent.queues import Shape
 from nepi.hosts.ns3.cables import CableSocket, cable, shaped
+from nepi.hosts.wire.parameters import MOST_FRAMES
 
 
 def test_a_cable_is_a_channel_with_an_end_at_each_node() -> None:
@@ -41,3 +42,7 @@ def test_nothing_asked_is_a_cable_that_does_nothing() -> None:
     words = words_of(Shape(), up=False)
     assert words["up"] == "0"
     assert {name for name, value in words.items() if value != "0"} == {"limit", "red_weight", "red_idle_ns"}
+
+
+def test_the_queue_of_the_highest_rate_is_the_longest_that_there_is() -> None:
+    assert words_of(Shape(rate_bps=1e13))["limit"] == str(MOST_FRAMES)

@@ -12,7 +12,7 @@ from typing import Final
 from nepi.hosts.agent.queues import Shape, queue_packets
 from nepi.hosts.ns3 import protocol
 from nepi.hosts.ns3.protocol import Operation, ref
-from nepi.hosts.wire.parameters import parameters
+from nepi.hosts.wire.parameters import MOST_FRAMES, parameters
 
 ETHERNET_BYTES: Final = 14
 
@@ -52,7 +52,7 @@ def shaped(device: int, shape: Shape, *, mtu_bytes: int, up: bool = True) -> Ope
         up: whether the cable is plugged in; without, nothing gets through.
     """
     if shape.rate_bps:
-        shape = shape._replace(queue_packets=queue_packets(shape, mtu_bytes + ETHERNET_BYTES))
+        shape = shape._replace(queue_packets=min(queue_packets(shape, mtu_bytes + ETHERNET_BYTES), MOST_FRAMES))
     numbers = parameters(shape._asdict())._asdict()
     words = " ".join(f"{name} {value}" for name, value in numbers.items())
     return protocol.static("nepi::ShapeEnd", ref(device), f"up {up:d} {words}")

@@ -298,11 +298,15 @@ class CableEnd : public SimpleNetDevice
                 Launch(frame, 0);
             }
         }
-        else if (m_served.packet)
+        else if (before > 0)
         {
-            // What is left of the frame that is being sent goes at the new rate.
             double ratio = double(before) / double(m_asked.rate);
             m_virtual = Now() + std::llround(double(std::max<int64_t>(m_virtual - Now(), 0)) * ratio);
+            if (!m_served.packet)
+            {
+                return;
+            }
+            // What is left of the frame that is being sent goes at the new rate.
             m_leftAt = Now() + std::llround(double(std::max<int64_t>(m_leftAt - Now(), 0)) * ratio);
             m_leaving.Cancel();
             m_leaving = Simulator::Schedule(NanoSeconds(m_leftAt - Now()), &CableEnd::Leave, this);

@@ -45,7 +45,7 @@ class WaitingInOrder : public Waiting
 
     void Put(const Frame& frame) override
     {
-        if (m_frames.size() < m_limit && m_queue->Enqueue(frame.packet))
+        if (m_queue->Enqueue(frame.packet)) // asked even when it is full: it tells of drops, to FlowMonitor for one
         {
             m_frames.push_back(frame);
         }
@@ -60,6 +60,10 @@ class WaitingInOrder : public Waiting
         frame = m_frames.front();
         m_frames.pop_front();
         m_queue->Dequeue();
+        if (m_frames.size() >= m_limit) // there were more when it was set
+        {
+            Limit(m_limit);
+        }
         return true;
     }
 
@@ -131,13 +135,20 @@ class WaitingInDiscipline : public Waiting
 
     void Put(const Frame& frame) override
     {
-        if (frame.protocol == Ipv4L3Protocol::PROT_NUMBER)
+        uint8_t first = 0;
+        frame.packet->CopyData(&first, 1);
+        uint32_t size = frame.packet->GetSize();
+        if (frame.protocol == Ipv4L3Protocol::PROT_NUMBER && size >= 20 && first == 0x45) // ns-3 would lose the options of a longer header
         {
             Ipv4Header header;
+            if (Node::ChecksumEnabled()) // else it is written without, and computers outside of the simulation refuse the packet
+            {
+                header.EnableChecksum();
+            }
             frame.packet->RemoveHeader(header);
             Put(frame, Create<CarriedFour>(frame.packet, frame.to, frame.protocol, header));
         }
-        else if (frame.protocol == Ipv6L3Protocol::PROT_NUMBER)
+        else if (frame.protocol == Ipv6L3Protocol::PROT_NUMBER && size >= 40)
         {
             Ipv6Header header;
             frame.packet->RemoveHeader(header);
