@@ -76,8 +76,12 @@ def results(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, Any]
     pairs.iperf("rates", rate="8Mbit", rateBack="3Mbit", delay="5ms", options={"reverse": True})
     pairs.iperf("six", rate="8Mbit", delay="5ms", networks="fd00:6::/48", options={"duration": "6s"})
     pairs.iperf("late", delay="50ms", reorder="10%", reorderBack=0, options={"udp": True, "rate": "4Mbit", "length": "500"})
+    pairs.iperf("paced", delay="5ms", loss="1%", lossBack=0, options={"rate": "6Mbit"})
+    pairs.iperf("drops", rate="1Mbit", options={"udp": True, "rate": "2Mbit", "duration": "2s"})
     shared_load(pairs)
     change(pairs)
+    ease(pairs)
+    pairs.found["flows"] = pairs.ec.add("Recording")
     try:
         pairs.ec.run()
         yield {name: one.result for name, one in pairs.found.items()}
@@ -108,6 +112,15 @@ def change(pairs: Pairs) -> None:
             link.set_when(before.finished, **values)
             ping.start_when(before.finished + "300ms")
         before = pairs.found[f"change-{number}"] = ping
+
+
+def ease(pairs: Pairs) -> None:
+    """A link on which more has left at once than its rate, and which then gets a higher one."""
+    a, b, link = pairs.link("ease", rate="100kbit", burst="100kB")
+    many = pairs.ec.add("Ping", a, target=b, name="ease-many", count=50, preload=50, packetSize=1000)
+    link.set_when(many.finished, rate="100Mbit")
+    few = pairs.found["ease"] = pairs.ec.add("Ping", a, target=b, name="ease-few", count=1)
+    few.start_when(many.finished + "10ms")
 
 
 def rtts(result: PingResult) -> list[float]:
@@ -192,6 +205,20 @@ def test_fair_and_early_queues_are_shorter_than_a_plain_one(results: dict[str, A
     assert fair < 0.02
     # RED drops from a twelfth of the queue on, and everything from a quarter on.
     assert early < 0.2
+
+
+def test_a_sender_catches_up_to_its_rate(results: dict[str, Any]) -> None:
+    assert results["paced"].throughput_bps == pytest.approx(6e6, rel=0.05)
+
+
+def test_what_a_full_queue_drops_is_lost_at_once(results: dict[str, Any]) -> None:
+    lost = [row for row in results["flows"] if row.protocol == 17 and row.lost_packets]
+    assert len(lost) == 1
+    assert lost[0].lost_packets == lost[0].sent_packets - lost[0].received_packets > 100
+
+
+def test_a_higher_rate_is_not_held_up_by_what_has_left_at_the_lower_one(results: dict[str, Any]) -> None:
+    assert rtts(results["ease"]) == pytest.approx([0], abs=1e-4)
 
 
 def test_changes_take_effect_at_their_instant(results: dict[str, Any]) -> None:

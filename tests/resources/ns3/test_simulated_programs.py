@@ -42,6 +42,7 @@ def pings(lane: Lane) -> None:
     lane.then("Ping", a, target="2001:db8::1", count=2, name="nowhere-six")
     lane.then("Ping", lane.ec.add("Node", name="lone"), target="192.0.2.1", count=2, name="lone-ping")
     lane.then("Ping", a, target=b, flood=True, count=50, name="flood")
+    lane.then("Ping", a, target=b, interval=0, deadline="1s", name="unlimited")
     lane.then("Ping", a, target=b, adaptive=True, preload=3, count=10, pattern="ab", name="adaptive")
     lane.then("Ping", a, target=b, deadline="2s", interval="100ms", timeout="1s", reportOutstanding=True, name="deadline")
 
@@ -55,13 +56,17 @@ def measurements(lane: Lane) -> None:
     taken = ec.add("Iperf3Server", b, json=True, expectedStatus="any", name="taken")
     for server in (json, text, once, taken):
         server.start_when(early.ended)
-    tcp = lane.then("Iperf3Client", a, target=b, duration="3s", omit="1s", mss=1000, window="128kB", name="tcp")
+    # The first stream would have its own connection on this port, were that not taken.
+    port = ec.add("Iperf3Server", b, port=50_000, json=True, name="port")
+    port.start_when(early.ended)
+    lane.then("Iperf3Client", a, target=b, port=50_000, duration="1s", name="port-client")
+    tcp = lane.then("Iperf3Client", a, target=b, duration="3s", omit="1s", mss=1000, window="128kB", connectTimeout="50ms", name="tcp")
     busy = ec.add("Iperf3Client", a, target=b, duration="1s", expectedStatus="any", name="busy")
     busy.start_when(tcp.started + "1s")
     lane.then("Iperf3Client", a, target="b", ipv6=True, duration="4s", dscp="ef", cport=7000, name="tcp-six")
     lane.then("Iperf3Client", a, target="b", ipv6=True, udp=True, rate="12Mbit", duration="2s", name="udp-six")
     lane.then("Iperf3Client", a, target=b, reverse=True, duration="2s", name="reverse")
-    lane.then("Iperf3Client", a, target=b, bytes="300kB", parallel=2, name="bytes")
+    lane.then("Iperf3Client", a, target=b, bytes="300kB", parallel=2, omit="1s", name="bytes")
     cut = lane.then("Iperf3Client", a, target=b, duration="10s", name="cut")
     cut.stop_when(cut.started + "1500ms")
     lane.then("Iperf3Client", a, target=b, port=5203, duration="1s", name="once-client")
@@ -70,12 +75,22 @@ def measurements(lane: Lane) -> None:
     text.stop_when(left.started + "1s")
 
 
+def two_ways(ec: ExperimentController) -> None:
+    """A client with two interfaces: over the slow one, which is its first, nothing is measured."""
+    c, d, slow, fast = (ec.add("Node", name=name) for name in ("c", "d", "slow", "fast"))
+    for first, second, rate in ((c, slow, "1Mbit"), (c, fast, "8Mbit"), (fast, d, "8Mbit"), (slow, d, "1Mbit")):
+        ec.add("Link", first, second, rate=rate, delay="1ms", networks="10.2.0.0/16 fd02::/48")
+    server = ec.add("Iperf3Server", d, name="far-server")
+    ec.add("Iperf3Client", c, target=d, reverse=True, duration="2s", name="far").start_when(server.started)
+
+
 @pytest.fixture(scope="module")
 def ec(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ExperimentController]:
     ec = ExperimentController("programs", tmp_path_factory.mktemp("programs"), backend="ns3", seed=1)
     lane = Lane(ec)
     pings(lane)
     measurements(lane)
+    two_ways(ec)
     try:
         ec.run()
         yield ec
@@ -118,6 +133,7 @@ def test_ping_tells_of_refusals_in_the_words_of_each_version(ec: ExperimentContr
 def test_ping_floods_adapts_and_ends_at_its_deadline(ec: ExperimentController) -> None:
     flood, adaptive, deadline = (resource(ec, name) for name in ("flood", "adaptive", "deadline"))
     assert (flood.result.transmitted, flood.result.received) == (50, 50)
+    assert 90 <= result(ec, "unlimited").transmitted <= 110
     assert [flood.result.replies, flood.trace("stdout").count(".\n--- b ping")] == [(), 0]
     assert (adaptive.result.received, adaptive.result.loss) == (10, 0.0)
     assert 19 <= deadline.result.transmitted <= 21
@@ -147,6 +163,9 @@ def test_measurements_are_what_the_path_lets_through(ec: ExperimentController) -
     assert udp.sent_bps == pytest.approx(12e6, rel=0.01)
     assert udp.loss == pytest.approx(1 - 10 * udp_share(1428, 1500, version=6) / 12, abs=0.06)
     assert result(ec, "bytes").sent_bytes == 300_000
+    assert [one.omitted for one in result(ec, "bytes").intervals] == [True, False]
+    assert result(ec, "port-client").received_bytes == resource(ec, "port").results[0].received_bytes > 0.5e6
+    assert result(ec, "far").throughput_bps == pytest.approx(8e6 * tcp_share(1500), rel=0.05)
 
 
 def test_who_cannot_be_served_says_why(ec: ExperimentController) -> None:

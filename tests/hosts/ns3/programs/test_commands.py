@@ -22,7 +22,7 @@ def test_a_flood_over_ipv6_is_read_with_its_pattern() -> None:
     )
     assert read_command(ping_argv(options)) == PingCommand(
         "fd00::2",
-        interval_ns=10 * MS,
+        interval_ns=0,
         timeout_ns=FOR_EVER_NS,
         preload=3,
         pattern="ff00",
@@ -31,6 +31,16 @@ def test_a_flood_over_ipv6_is_read_with_its_pattern() -> None:
         outstanding=True,
         six=True,
     )
+
+
+def test_without_an_interval_the_next_ping_follows_a_reply_and_a_flood_with_one_keeps_it() -> None:
+    assert " interval 10000000 " in read_command(["ping", "-i", "0", "b"]).words()
+    assert " flood 1 " in read_command(["ping", "-i", "0", "b"]).words()
+    flood = read_command(["ping", "-f", "-i", "0.5", "b"])
+    assert " interval 500000000 " in flood.words()
+    assert " flood 0 " in flood.words()
+    assert isinstance(flood, PingCommand)
+    assert flood.flood  # it prints as one
 
 
 def test_client_is_read_as_the_application_writes_it() -> None:

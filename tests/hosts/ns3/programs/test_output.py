@@ -19,7 +19,7 @@ def test_ping_prints_what_the_reader_of_ping_reads() -> None:
         [1, 2, 40_000_000, 1, 64, 40_000_000, 64, "10.0.0.2"],
         [1, 2, 41_000_000, 1, 64, 41_000_000, -64, "10.0.0.2"],
         [1, 3, 2 * S, 2, 3, 1, 0, "10.0.0.9"],
-        [1, 4, 3 * S, 2, 1, 1, 0, ""],
+        [1, 4, 3 * S, 2, 1, 1, 1 * S, ""],
     ]
     assert parse_ping(text_of(PingCommand("b", count=2, timestamps=True), *rows)) == PingResult(
         target="b",
@@ -54,9 +54,11 @@ def test_refusals_over_ipv6_have_their_own_words(row: list[Any], reason: str) ->
     assert (result.address, result.errors, result.refusals) == ("fd00::2", 1, (PingRefusal(1, "fd00::1", reason),))
 
 
-def test_ping_without_replies_is_read_as_total_loss() -> None:
-    result = parse_ping(text_of(PingCommand("b"), [1, 4, 11 * S, 1, 0, 0, 0, ""]))
-    assert (result.transmitted, result.received, result.loss, result.complete) == (1, 0, 1.0, True)
+def test_ping_without_replies_is_read_as_total_loss_and_took_until_its_last_request() -> None:
+    text = text_of(PingCommand("b"), [1, 4, 12 * S, 2, 0, 0, S, ""])
+    assert "2 packets transmitted, 0 received, 100% packet loss, time 1000ms\n" in text
+    result = parse_ping(text)
+    assert (result.transmitted, result.received, result.loss, result.complete) == (2, 0, 1.0, True)
 
 
 def test_ping_without_a_route_says_what_the_real_one_says() -> None:
@@ -65,7 +67,7 @@ def test_ping_without_a_route_says_what_the_real_one_says() -> None:
 
 
 def test_a_flood_prints_a_point_for_each_request_without_a_reply() -> None:
-    rows = [[1, 2, S, 1, 64, 2_000_000, 64, "10.0.0.2"], [1, 4, 2 * S, 3, 1, 0, 0, ""]]
+    rows = [[1, 2, S, 1, 64, 2_000_000, 64, "10.0.0.2"], [1, 4, 12 * S, 3, 1, 0, 2 * S, ""]]
     text = text_of(PingCommand("b", flood=True, pattern="ff"), *rows)
     assert text.startswith("PATTERN: 0xff\nPING b (10.0.0.2) 56(84) bytes of data.\n..\n--- b ping")
     assert text.endswith("rtt min/avg/max/mdev = 2.000/2.000/2.000/0.000 ms, ipg/ewma 1000.000/2.000 ms\n")

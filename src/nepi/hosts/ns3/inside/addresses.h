@@ -37,27 +37,53 @@ TextOf(const Printed& address)
     return out.str();
 }
 
+inline Ptr<Ipv6Route>
+RouteSixTowards(Ptr<Node> node, const std::string& target)
+{
+    Socket::SocketErrno error;
+    Ipv6Header header;
+    header.SetDestination(Ipv6Address(target.c_str()));
+    return node->GetObject<Ipv6>()->GetRoutingProtocol()->RouteOutput(nullptr, header, nullptr, error);
+}
+
+inline Ptr<Ipv4Route>
+RouteFourTowards(Ptr<Node> node, const std::string& target)
+{
+    Socket::SocketErrno error;
+    Ipv4Header header;
+    header.SetDestination(Ipv4Address(target.c_str()));
+    return node->GetObject<Ipv4>()->GetRoutingProtocol()->RouteOutput(nullptr, header, nullptr, error);
+}
+
 /** Bytes of an IP packet that a node can send towards an address; 0 when it has no route. */
 inline uint32_t
 MtuTowards(Ptr<Node> node, const std::string& target)
 {
-    Socket::SocketErrno error;
     Ptr<NetDevice> out;
     if (IsSix(target))
     {
-        Ipv6Header header;
-        header.SetDestination(Ipv6Address(target.c_str()));
-        Ptr<Ipv6Route> route = node->GetObject<Ipv6>()->GetRoutingProtocol()->RouteOutput(nullptr, header, nullptr, error);
+        Ptr<Ipv6Route> route = RouteSixTowards(node, target);
         out = route ? route->GetOutputDevice() : nullptr;
     }
     else
     {
-        Ipv4Header header;
-        header.SetDestination(Ipv4Address(target.c_str()));
-        Ptr<Ipv4Route> route = node->GetObject<Ipv4>()->GetRoutingProtocol()->RouteOutput(nullptr, header, nullptr, error);
+        Ptr<Ipv4Route> route = RouteFourTowards(node, target);
         out = route ? route->GetOutputDevice() : nullptr;
     }
     return out ? out->GetMtu() : 0;
+}
+
+/** The address that a node has towards another one; "" when it has no route. */
+inline std::string
+SourceTowards(Ptr<Node> node, const std::string& target)
+{
+    if (IsSix(target))
+    {
+        Ptr<Ipv6Route> route = RouteSixTowards(node, target);
+        return route ? TextOf(route->GetSource()) : "";
+    }
+    Ptr<Ipv4Route> route = RouteFourTowards(node, target);
+    return route ? TextOf(route->GetSource()) : "";
 }
 
 } // namespace nepi

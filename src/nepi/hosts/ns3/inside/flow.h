@@ -227,6 +227,10 @@ class Flow : public SimpleRefCount<Flow>
         }
         for (auto& stream : m_streams)
         {
+            if (m_omit > 0)
+            {
+                stream->Hold();
+            }
             stream->Go();
         }
     }
@@ -302,7 +306,7 @@ class Flow : public SimpleRefCount<Flow>
             }
         }
         m_control->Send(Create<Packet>(1));
-        m_patience = Simulator::Schedule(NanoSeconds(m_timeout), &Flow::Missed, this);
+        m_patience = Simulator::Schedule(NanoSeconds(std::max(m_timeout, PATIENCE)), &Flow::Missed, this);
     }
 
     /** The server's answer. */
@@ -382,6 +386,7 @@ class Flow : public SimpleRefCount<Flow>
     EventId m_patience, m_next, m_end;
     bool m_began{false}, m_elapsed{false}, m_heard{false}, m_over{false};
 
+    static constexpr int64_t PATIENCE = 127'000'000'000; //!< with a server that has answered once: the time to connect says nothing of it
     inline static std::map<std::string, Flow*> s_controls; //!< by the client's end of their connections
 };
 
@@ -414,13 +419,12 @@ inline std::map<int, Ptr<Server>> g_servers;
 inline std::string
 StartServer(int program, Ptr<Node> node, uint16_t port, bool once)
 {
-    auto server = Create<Server>(node, port, once);
+    auto server = g_servers[program] = Create<Server>(node, port, once); // it stays: its sockets call it
     if (!server->Listens())
     {
         server->Close();
         return "unable to start listener for connections: Address already in use";
     }
-    g_servers[program] = server;
     return "";
 }
 

@@ -16,7 +16,7 @@ using namespace ns3;
 
 /**
  * Rows: 1 it sends, 2 reply (seq, ttl, rtt, bytes; less than 0 for one that came again), 3 refusal (seq, type, code, mtu), 4 totals (sent,
- * received, errors), 5 there is no route, so nothing is sent, 6 no answer yet (seq).
+ * received, errors, when it sent last), 5 there is no route, so nothing is sent, 6 no answer yet (seq).
  */
 class Ping : public SimpleRefCount<Ping>
 {
@@ -299,7 +299,7 @@ class Ping : public SimpleRefCount<Ping>
         m_next.Cancel();
         m_end.Cancel();
         Simulator::ScheduleNow(&Socket::Close, m_socket); // not while the stack goes through its sockets
-        Tell(m_program, 4, m_sent, m_received, m_errors);
+        Tell(m_program, 4, m_sent, m_received, m_errors, m_sent > 0 ? m_times[m_sent].GetNanoSeconds() : 0);
         bool few = m_deadline > 0 && m_received < m_count;
         TellEnd(m_program, m_received > 0 && !few ? 0 : 1);
     }

@@ -57,7 +57,10 @@ class Stream : public SimpleRefCount<Stream>
         std::string congestion = asked.Text("congestion");
         m_listener = New(to, "");
         m_sender = New(from, congestion == "-" ? "" : congestion);
-        m_listener->Bind(SocketTo(IsSix(target) ? "::" : "0.0.0.0", port));
+        while (m_listener->Bind(SocketTo(IsSix(target) ? "::" : "0.0.0.0", m_port)) < 0) // a server of the experiment may have it
+        {
+            m_port = m_port < 65535 ? m_port + 1 : 1024;
+        }
         udp ? m_listener->SetRecvCallback(MakeCallback(&Stream::Read, this)) : Listen();
         IsSix(target) ? BindSix(int(asked.Whole("tos")), uint16_t(asked.Whole("cport")))
                                                : BindFour(int(asked.Whole("tos")), uint16_t(asked.Whole("cport")));
@@ -77,14 +80,22 @@ class Stream : public SimpleRefCount<Stream>
         m_sender->Connect(SocketTo(m_target, m_port));
     }
 
-    /** What is sent until now does not count towards the amount that is to be sent. */
+    /** What is sent from now on does not count towards the amount that is to be sent. */
+    void Hold()
+    {
+        std::swap(m_bytes, m_held);
+    }
+
+    /** From now on it counts again. */
     void Omit()
     {
+        std::swap(m_bytes, m_held);
         m_bytes += m_bytes > 0 ? sent : 0;
     }
 
     void Go()
     {
+        m_began = Simulator::Now().GetNanoSeconds() + m_offset;
         if (m_rate > 0)
         {
             Simulator::Schedule(NanoSeconds(m_offset), &Stream::Pace, this);
@@ -244,6 +255,10 @@ class Stream : public SimpleRefCount<Stream>
         {
             size = static_cast<uint32_t>(std::min<uint64_t>(size, m_bytes - sent));
         }
+        if (m_rate > 0 && !udp)
+        {
+            size = static_cast<uint32_t>(std::min<uint64_t>(size, m_owed));
+        }
         return udp ? SendPacket(size) : SendData(size);
     }
 
@@ -265,8 +280,9 @@ class Stream : public SimpleRefCount<Stream>
         {
             return false;
         }
-        int taken = m_sender->Send(Create<Packet>(size));
-        sent += std::max(taken, 0);
+        int taken = std::max(m_sender->Send(Create<Packet>(size)), 0);
+        sent += taken;
+        m_owed -= std::min<uint64_t>(m_owed, taken);
         return taken > 0;
     }
 
@@ -287,7 +303,7 @@ class Stream : public SimpleRefCount<Stream>
 
     void More(Ptr<Socket>, uint32_t)
     {
-        if (m_rate > 0 || udp)
+        if (udp)
         {
             return;
         }
@@ -297,6 +313,8 @@ class Stream : public SimpleRefCount<Stream>
         Look();
     }
 
+    /** Send at a rate. As iperf3, TCP catches up on what its buffer has not taken in time: the rate is that from the beginning on. */
+
     void Pace()
     {
         if (m_stopped || Done())
@@ -304,8 +322,18 @@ class Stream : public SimpleRefCount<Stream>
             Look();
             return;
         }
-        SendOne();
-        Simulator::Schedule(Seconds(m_length * 8.0 / double(m_rate)), &Stream::Pace, this);
+        if (udp)
+        {
+            SendOne();
+        }
+        else
+        {
+            m_owed += m_length;
+            More(m_sender, 0);
+        }
+        m_turns++;
+        int64_t next = m_began + std::llround(double(m_turns) * m_length * 8e9 / double(m_rate)); // so that no rounding adds up
+        Simulator::Schedule(NanoSeconds(std::max<int64_t>(next - Simulator::Now().GetNanoSeconds(), 0)), &Stream::Pace, this);
     }
 
     void Look()
@@ -335,7 +363,9 @@ class Stream : public SimpleRefCount<Stream>
     uint16_t m_port;
     uint64_t m_rate;
     uint32_t m_length;
-    uint64_t m_bytes;
+    uint64_t m_bytes, m_held{0};
+    uint64_t m_turns{0}, m_owed{0}; //!< of sending at a rate: how often it was due, and bytes of TCP that are due
+    int64_t m_began{0};
     uint32_t m_window, m_segment{0};
     int64_t m_offset; //!< streams side by side send in turn: at the same instant, one of them would always find the queue full
     Ptr<Socket> m_listener, m_sender, m_accepted;

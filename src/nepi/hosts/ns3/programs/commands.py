@@ -61,7 +61,7 @@ CONNECT_TIMEOUT_NS: Final = 127 * NS
 
 @dataclass(frozen=True, slots=True)
 class PingCommand:
-    """What ping was asked; times in nanoseconds, 0 where there is no limit."""
+    """What ping was asked; times in nanoseconds, 0 where there is no limit: without an interval the next follows a reply at once."""
 
     target: str
     count: int = 0
@@ -82,9 +82,10 @@ class PingCommand:
 
     def words(self) -> str:
         """Return what the simulation has to know, as `Ping` in ping.h reads it."""
+        interval_ns = self.interval_ns or FLOOD_NS
         return (
-            f"count {self.count} interval {self.interval_ns} size {self.size_bytes} timeout {self.timeout_ns} deadline {self.deadline_ns}"
-            f" ttl {self.ttl} tos {self.tos} preload {self.preload} flood {self.flood:d} adaptive {self.adaptive:d}"
+            f"count {self.count} interval {interval_ns} size {self.size_bytes} timeout {self.timeout_ns} deadline {self.deadline_ns}"
+            f" ttl {self.ttl} tos {self.tos} preload {self.preload} flood {self.interval_ns == 0:d} adaptive {self.adaptive:d}"
             f" outstanding {self.outstanding:d}" + (f" pattern {self.pattern}" if self.pattern else "")
         )
 
@@ -198,7 +199,7 @@ def _ping(argv: Sequence[str]) -> PingCommand:
     return PingCommand(
         operands[0],
         count=int(found.get("-c", 0)),
-        interval_ns=_seconds(found, "-i", FLOOD_NS if "-f" in found else NS),
+        interval_ns=_seconds(found, "-i", 0 if "-f" in found else NS),
         size_bytes=int(found.get("-s", 56)),
         timeout_ns=_seconds(found, "-W", 10 * NS) or FOR_EVER_NS,
         deadline_ns=_seconds(found, "-w", 0),

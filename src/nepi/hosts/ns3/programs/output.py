@@ -51,13 +51,11 @@ class PingText:
         self._six = ":" in address
         self._times_ns: list[int] = []
         self._duplicates = 0
-        self._last_ns = 0
         self._first_ns = 0
 
     def line(self, row: Row) -> str:
         """Return what a row is in text; "" for nothing."""
         _, kind, at_ns, first, second, third, fourth, text = row
-        self._last_ns = at_ns
         stamp = f"[{at_ns / 1e9:.6f}] " if self._command.timestamps else ""
         match kind:
             case 1:
@@ -68,7 +66,7 @@ class PingText:
             case 3:
                 said = f"{stamp}From {text} icmp_seq={first} {self._reason(second, third, fourth)}\n"
             case 4:
-                return self._statistics(first, second, third)
+                return self._statistics(first, second, third, fourth)
             case 5:
                 return "ping: connect: Network is unreachable\n"
             case 6:
@@ -98,11 +96,11 @@ class PingText:
             return f"Packet too big: mtu={mtu}"
         return (_REASONS_SIX if self._six else _REASONS).get((kind, code), f"ICMP type {kind}, code {code}")
 
-    def _statistics(self, sent: int, received: int, errors: int) -> str:
+    def _statistics(self, sent: int, received: int, errors: int, last_ns: int) -> str:
         lost = 100.0 * (sent - received) / sent if sent else 0.0
         extra = f", +{self._duplicates} duplicates" if self._duplicates else ""
         extra += f", +{errors} errors" if errors else ""
-        took_ns = self._last_ns - self._first_ns
+        took_ns = max(last_ns - self._first_ns, 0)  # the real one counts to the last request, too
         # A flood prints a point for each request, and takes it back for each reply.
         text = "." * (sent - received) if self._command.flood and not self._command.quiet else ""
         text += f"\n--- {self._command.target} ping statistics ---\n"

@@ -35,7 +35,7 @@ class Programs:
         self.resolve: Callable[[str], Sequence[str]] = lambda name: [name]
         self.node_of: dict[str, int] = {}
         self._numbers = itertools.count(1)
-        self._ports = itertools.count(FIRST_DATA_PORT)
+        self._ports = itertools.cycle(range(FIRST_DATA_PORT, 1 << 16))  # what is in use there is passed over
         self._running: dict[int, SimulatedProcess] = {}
         simulator.on_event(self._take)
         simulator.lost.add_done_callback(lambda _: self._lost())
@@ -85,9 +85,10 @@ class Programs:
         """Start a measurement. Whether something listens there, and answers, is seen by the connection that it begins with."""
         address = self.address_of(command)
         server = self._server_at(self.node_of.get(address), command.port)
-        near = next((text for text, number in self.node_of.items() if number == node and (":" in text) == (":" in address)), "")
+        # As the real one's: all connections are between the two addresses of the first one.
+        now_ns, near = await self.simulator.ask(protocol.now(), protocol.static("nepi::SourceTowards", ref(node), address))
+        self._begin(process, now_ns)
         process.report = FlowReport(command, near, address)
-        await self._note_beginning(process)
         if server is not None and server.serving is not None:
             process.write(process.report.at_client(BUSY))
             process.end(1)
@@ -171,6 +172,7 @@ def rehearsal(first: int, second: int) -> list[Operation]:
     programs = [
         protocol.static("nepi::StartPing", -1, near, "10.0.0.1", PingCommand("10.0.0.1").words()),
         protocol.static("nepi::StartServer", -3, far, 5201, False),
+        protocol.static("nepi::SourceTowards", near, "10.0.0.1"),
         protocol.static("nepi::PrepareFlow", -2, near, "10.0.0.1", 5201, test.words()),
         protocol.static("nepi::AddStream", -2, near, "10.0.0.2", far, "10.0.0.1", 1, test.stream_words(0)),
         protocol.static("nepi::StartFlow", -2),
