@@ -257,7 +257,8 @@ class Ghost : public Object
         {
             m_scheduled = true;
             lock.unlock();
-            Simulator::ScheduleWithContext(m_context, Time(0), &Ghost::Enter, Ptr<Ghost>(this));
+            // Not a Ptr: its count may be touched by one thread only. `Attach` has seen to it that this outlives all events.
+            Simulator::ScheduleWithContext(m_context, Time(0), &Ghost::Enter, this);
             lock.lock();
         }
         m_room.wait(lock, [this] { return m_over || m_waiting.sizes.size() < MOST_WAITING; });
