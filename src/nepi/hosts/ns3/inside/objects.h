@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <memory>
 #include <sstream>
+#include <stdexcept>
 #include <string>
 #include <type_traits>
 #include <vector>
@@ -63,7 +64,7 @@ AddressFrom(const std::string& text)
 {
     auto colon = text.rfind(':');
     auto digits = [](const std::string& port) {
-        return !port.empty() && port.size() < 6 && port.find_first_not_of("0123456789") == std::string::npos;
+        return !port.empty() && port.size() < 6 && port.find_first_not_of("0123456789") == std::string::npos && std::stoi(port) < 65536;
     };
     if (!text.empty() && text[0] == '[' && colon != std::string::npos && text[colon - 1] == ']' && digits(text.substr(colon + 1)))
     {
@@ -134,6 +135,10 @@ ValueFrom(TypeId type, const std::string& name, const std::string& text)
             if (!address.IsInvalid())
             {
                 return Create<AddressValue>(address);
+            }
+            if (text.find('-') == std::string::npos) // ns-3 would read some other address from what has not its own form
+            {
+                throw std::invalid_argument(text);
             }
         }
         value = info.checker->CreateValidValue(StringValue(text));
