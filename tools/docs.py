@@ -297,8 +297,8 @@ without its backend: `Node` is the `Node` of the experiment's backend.
 
 A value with a unit is written as text ("10Mbit") or as a number of the unit that is named here. `Design` and `ExecReadOnly` mean: set
 before it is deployed, not later. Every type has the attributes `critical` (a failure aborts the experiment; true by default) and
-`hardRelease`; they are not repeated below. Types that are made of what ns-3 says of its own (`ns3::CsmaNetDevice`) are shown by `nepi types`
-only.
+`hardRelease`; they are not repeated below. Those that are made of what ns-3 says of its own (`ns3::CsmaNetDevice`) are shown by `nepi
+types` only.
 """
     ]
     for backend in SHIPPED:
