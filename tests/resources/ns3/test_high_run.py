@@ -166,13 +166,15 @@ def test_the_only_simulation_that_is_described_is_that_of_all(tmp_path: Path, ch
         assert node.run is simulation.run
 
 
-def test_which_of_two_simulations_is_meant_has_to_be_said(tmp_path: Path, children: list[Yes]) -> None:
-    with two_nodes(tmp_path) as ec:
-        for name in ("one", "two"):
-            ec.add("Simulation", name=name)
-        with pytest.raises(ExperimentError):
-            ec.run(deadline="30s")
-        assert "a may be in one and two: connect it" in ec.resource("a").failure
+def test_which_of_two_simulations_is_meant_has_to_be_said_of_what_comes_later_too(tmp_path: Path, children: list[Yes]) -> None:
+    with ExperimentController("yes", tmp_path, backend="ns3", seed=1) as ec:
+        nodes = [ec.add("Node", ec.add("Simulation", name=name)) for name in ("one", "two")]
+        ec.deploy()
+        ec.wait_started(nodes)
+        late = ec.add("Node", name="late", critical=False)
+        ec.deploy(late)
+        assert ec.wait_for(late.failed, deadline="30s")
+        assert "late may be in one and two: connect it" in ec.resource("late").failure
 
 
 @pytest.mark.parametrize("action", ["start", "deploy"])
