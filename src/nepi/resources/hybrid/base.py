@@ -84,7 +84,7 @@ class Joined(HostDevice):
         program = self._outside.program if isinstance(self._outside, HostEnd) else None
         if program is not None:
             self._watching = asyncio.get_running_loop().create_task(self._watch(program))
-        if run.building.is_last(self, self.ec):
+        if run.building.made_last(self, self.ec):
             await run.go_by_itself()
         self.set_ready()
 
@@ -133,4 +133,4 @@ class Joined(HostDevice):
 
     def invalid_because(self) -> str:
         """Return why what was measured through it must not be believed: the simulation was slower than the real time; "" if it was not."""
-        return self.run.check_lag() if self.run is not None else ""
+        return self.run.invalid_because() if self.run is not None else ""

@@ -3,22 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from datetime import datetime
 from typing import Any, ClassVar
 
 from nepi.execution.attribute import Attribute, Flags
 from nepi.execution.trace import Trace
-from nepi.hosts.impairments import Impairments
 from nepi.hosts.ns3.cables import CableSocket, cable, shaped
 from nepi.model.experiment import ResourceDescription
 from nepi.model.states import ResourceState
-from nepi.model.typespec import Check, Role
+from nepi.model.typespec import Check
 from nepi.plan.result import InterfacePlan
 from nepi.resources.hybrid.base import Joined
 from nepi.resources.hybrid.checks import check_ends, check_place
 from nepi.resources.linux.node import Node as HostMachine
 from nepi.resources.netns.node import Node as NamespaceNode
-from nepi.resources.ns3.high.link import DEFAULT_MTU, check_link, require_sense
+from nepi.resources.ns3.high.link import DEFAULT_MTU, Cabled, check_link, require_sense
 from nepi.resources.ns3.high.node import Node as SimulatedNode
 from nepi.resources.ns3.high.switch import Switch as SimulatedSwitch
 from nepi.resources.ns3.simulation_run import SimulationRun
@@ -34,14 +32,13 @@ def check_hybrid(one: ResourceDescription, peers: Sequence[ResourceDescription],
     yield from check_place(peers, facts)
 
 
-class Link(Joined, Impairments, rtype="hybrid::Link"):
+class Link(Joined, Cabled, rtype="hybrid::Link"):
     """A cable from a simulated node or switch to a namespace or a host: what it does to packets is simulated, in real time.
 
     The simulation follows the real time then; when it lags by more than 100 ms, the run is invalid. To a host frames travel over UDP,
     not encrypted.
     """
 
-    role: ClassVar[Role] = "link"
     wants: ClassVar = {NamespaceNode: _READY, HostMachine: _READY, SimulatedNode: _READY, SimulatedSwitch: _READY}
     check: ClassVar[Check | None] = staticmethod(check_hybrid)
 
@@ -50,33 +47,11 @@ class Link(Joined, Impairments, rtype="hybrid::Link"):
         range=(68, 65_535),
         flags=Flags.Design,
     )
-    up = Attribute.boolean(True, help="Whether the simulated cable is plugged in.")
-    addressing = Attribute.boolean(True, help="Give addresses to its ends if they have none.", flags=Flags.Design)
-    networks = Attribute.string(
-        help="Networks for their addresses, '10.1.0.0/16 fd01::/48'; the experiment's when not set.", flags=Flags.Design
-    )
-    weight = Attribute.number(
-        help="What it costs to send over it, for static routes; 1 when not set.", range=(1e-9, 1e9), flags=Flags.Design
-    )
 
     stdout = Trace("stdout", "What the program complains of that passes frames on at a host.", enabled=True)
 
-    changed_at: datetime | None = None
-    _ends: tuple[int, ...] = ()
     _mtu: int = DEFAULT_MTU
     _devices: tuple[int, int] = (0, 0)
-
-    def connect(self, guid: int) -> None:
-        """Remember which end came first."""
-        self._ends = (*self._ends, guid)
-
-    def disconnect(self, guid: int) -> None:
-        """Forget an end."""
-        self._ends = tuple(end for end in self._ends if end != guid)
-
-    def connections_in_order(self) -> tuple[int, ...]:
-        """Return the ends in the order in which they were connected."""
-        return self._ends
 
     # Making it.
 

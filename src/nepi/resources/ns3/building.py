@@ -83,7 +83,7 @@ class Building:
             self._high_level = asyncio.get_running_loop().create_task(self._run.ask(*operations))
         await asyncio.shield(self._high_level)
 
-    def is_last(self, member: ResourceManager, ec: ExperimentController) -> bool:
+    def made_last(self, member: ResourceManager, ec: ExperimentController) -> bool:
         """Note that a resource is made; return whether it was the last that the simulation waits for."""
         self._built.add(member.guid)
         simulated = (one for one in ec.registry.managers.values() if one.rtype().startswith(("ns3::", "hybrid::")))

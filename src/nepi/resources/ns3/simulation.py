@@ -170,4 +170,4 @@ class Simulation(ResourceManager, rtype="ns3::Simulation", aliases=("linux::ns3:
 
     def invalid_because(self) -> str:
         """Return that the simulation was slower than the real time; "" if it was not."""
-        return self.run.check_lag() if self.run is not None else ""
+        return self.run.invalid_because() if self.run is not None else ""

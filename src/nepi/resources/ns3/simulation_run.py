@@ -330,8 +330,8 @@ class SimulationRun:
             await self.end()
         await asyncio.shield(self.over)
 
-    def check_lag(self) -> str:
-        """Return what a reader of the results must know of a simulation that could not keep up with the clock; "" for nothing."""
+    def invalid_because(self) -> str:
+        """Return that it could not keep up with the clock, so that nothing that was measured through it can be believed; "" if it could."""
         if self._lag_ns <= self.settings.hard_limit_ns:
             return ""
         limit = format_duration(self.settings.hard_limit_ns / 1e9)

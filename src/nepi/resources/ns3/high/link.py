@@ -42,19 +42,15 @@ def require_sense(link: Impairments) -> None:
         raise ResourceError(f"link {link.name}: {'; '.join(mistakes)}")
 
 
-class Link(SimulatedResource, Impairments, rtype="ns3::Link"):
-    """A full-duplex cable that does to packets what links in user space do, settable while it is up.
+class Cabled(Impairments):
+    """What links that are a simulated cable have in common, whatever their ends are. The first end is the one that was connected first.
 
-    The first end is the one that was connected first.
+    Attributes:
+        changed_at: when it was last changed while it was up.
     """
 
-    service = True
     role: ClassVar[Role] = "link"
-    across: ClassVar = {"netns": "hybrid::Link", "linux": "hybrid::Link"}
-    wants: ClassVar = {Node: _READY, Switch: _READY}
-    check: ClassVar[Check | None] = staticmethod(check_link)
 
-    mtu = Attribute.integer(help="Bytes of an IP packet that fit into a frame; 1500 when not set.", range=(68, 65_535), flags=Flags.Design)
     up = Attribute.boolean(True, help="Whether the cable is plugged in.")
     addressing = Attribute.boolean(True, help="Give addresses to its ends if they have none.", flags=Flags.Design)
     networks = Attribute.string(
@@ -63,11 +59,9 @@ class Link(SimulatedResource, Impairments, rtype="ns3::Link"):
     weight = Attribute.number(
         help="What it costs to send over it, for static routes; 1 when not set.", range=(1e-9, 1e9), flags=Flags.Design
     )
-    pcap = Trace("pcap", "IP packets at its first end that is a node's, as pcap.")
 
     changed_at: datetime | None = None
     _ends: tuple[int, ...] = ()
-    _devices: tuple[int, ...] = ()
 
     def connect(self, guid: int) -> None:
         """Remember which end came first."""
@@ -80,6 +74,23 @@ class Link(SimulatedResource, Impairments, rtype="ns3::Link"):
     def connections_in_order(self) -> tuple[int, ...]:
         """Return the ends in the order in which they were connected."""
         return self._ends
+
+
+class Link(SimulatedResource, Cabled, rtype="ns3::Link"):
+    """A full-duplex cable that does to packets what links in user space do, settable while it is up.
+
+    The first end is the one that was connected first.
+    """
+
+    service = True
+    across: ClassVar = {"netns": "hybrid::Link", "linux": "hybrid::Link"}
+    wants: ClassVar = {Node: _READY, Switch: _READY}
+    check: ClassVar[Check | None] = staticmethod(check_link)
+
+    mtu = Attribute.integer(help="Bytes of an IP packet that fit into a frame; 1500 when not set.", range=(68, 65_535), flags=Flags.Design)
+    pcap = Trace("pcap", "IP packets at its first end that is a node's, as pcap.")
+
+    _devices: tuple[int, ...] = ()
 
     async def deploy(self) -> None:
         """Make the cable with its addresses, neighbours, routes and shape.

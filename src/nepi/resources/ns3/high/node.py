@@ -120,7 +120,7 @@ class Node(NodeObject, SimulatedResource, HostNode, rtype="ns3::Node"):
 
     def invalid_because(self) -> str:
         """Return that the simulation was slower than the real time; "" if it was not."""
-        return self.run.check_lag() if self.run is not None else ""
+        return self.run.invalid_because() if self.run is not None else ""
 
 
 _ATTRIBUTES, _TRACES = members_of(catalogue(), Node.typeid)
