@@ -34,12 +34,13 @@ def test_a_flood_over_ipv6_is_read_with_its_pattern() -> None:
 
 
 def test_without_an_interval_the_next_ping_follows_a_reply_and_a_flood_with_one_keeps_it() -> None:
-    assert " interval 10000000 " in read_command(["ping", "-i", "0", "b"]).words()
-    assert " flood 1 " in read_command(["ping", "-i", "0", "b"]).words()
-    flood = read_command(["ping", "-f", "-i", "0.5", "b"])
+    at_once, flood = (read_command(["ping", *options, "b"]) for options in (["-i", "0"], ["-f", "-i", "0.5"]))
+    assert isinstance(at_once, PingCommand)
+    assert isinstance(flood, PingCommand)
+    assert " interval 10000000 " in at_once.words()
+    assert " flood 1 " in at_once.words()
     assert " interval 500000000 " in flood.words()
     assert " flood 0 " in flood.words()
-    assert isinstance(flood, PingCommand)
     assert flood.flood  # it prints as one
 
 
