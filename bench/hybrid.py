@@ -16,7 +16,6 @@ from pathlib import Path
 from typing import Any
 
 from nepi import ExperimentController
-from nepi.hosts.ns3 import protocol
 
 SETTLING = 5
 PINGS = 105
@@ -45,14 +44,8 @@ def measure(kind: str, delay: str, seconds: int, folder: Path) -> dict[str, Any]
             "rtt_median_ms": statistics.median(times),
             "rtt_p95_ms": statistics.quantiles(times, n=20)[-1],
             "tcp_bps": client.result.throughput_bps,
-            "lag_ms": 1000 * lag_s(ec, run) if kind == "hybrid" else None,
+            "lag_ms": 1000 * run.statistics["lag_s"] if kind == "hybrid" else None,
         }
-
-
-def lag_s(ec: ExperimentController, run: Any) -> float:
-    """Return by how much the simulation was behind the real time at most."""
-    (statistics_,) = ec._running().runner.call(run.ask(protocol.statistics()))
-    return float(statistics_["lag_s"])
 
 
 def main() -> None:

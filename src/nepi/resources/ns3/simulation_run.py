@@ -51,7 +51,7 @@ class SimulationRun:
         building: who is in it already.
         furnishing: what the plan has for its interfaces.
         over: done when nothing will happen in it any more.
-        statistics: of its running, once it is over.
+        statistics: of its running, once it is over or closed.
         imported_at: when ns-3 had been imported, on the monotonic clock.
         stop_deadline_s: how long it may take to heed that it is to end; then it is killed.
     """
@@ -349,7 +349,8 @@ class SimulationRun:
             is_still = self._followed is not None or not self.is_running
             try:
                 async with asyncio.timeout(self.stop_deadline_s):
-                    await self.ask(protocol.destroy() if is_still else protocol.close_files())
+                    last, _ = await self.ask(protocol.statistics(), protocol.destroy() if is_still else protocol.close_files())
+                    self.statistics = self.statistics or last
             except (NepiError, TimeoutError) as error:
                 ec = self._ec()
                 if ec is not None:
