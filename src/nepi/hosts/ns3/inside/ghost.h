@@ -75,10 +75,10 @@ class Ghost : public Object
             NS_FATAL_ERROR("a thread cannot be woken");
         }
         m_thread.join();
-        for (int one : {m_fd, m_wake[0], m_wake[1]})
-        {
-            close(one);
-        }
+        close(m_wake[0]);
+        close(m_wake[1]);
+        // The kernel takes tens of milliseconds to take a tap away; the simulation, and others who are measured in it, do not wait for that.
+        std::thread([fd = m_fd] { close(fd); }).detach();
         if (m_device->GetNode()) // else it has been taken apart
         {
             m_device->SetPromiscReceiveCallback(NetDevice::PromiscReceiveCallback());
