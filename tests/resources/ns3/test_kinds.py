@@ -176,3 +176,18 @@ def test_a_simulation_that_joins_computers_outside_is_in_real_time_and_has_check
     assert "with checksums: set checksumEnabled to True" in mistakes(ec)
     ec.set(simulation, "checksumEnabled", True)
     ec.check()
+
+
+def test_an_address_without_a_port_is_a_mistake(ec: ExperimentController) -> None:
+    node = ec.add("Node", ec.add("Simulation"), name="n")
+    ec.add("OnOffApplication", node, Remote="10.0.0.2", name="text")
+    ec.add("UdpEchoClient", node, Remote=node, name="reference")
+    ec.add("PacketSink", node, Local="0.0.0.0", name="sink")
+    fine: tuple[dict[str, Any], ...] = ({"Remote": "[fd00::1]:9"}, {"Remote": "10.0.0.2:9"}, {"Remote": "10.0.0.2", "RemotePort": 9})
+    for number, values in enumerate(fine):
+        ec.add("UdpEchoClient", node, name=f"fine-{number}", **values)
+    said = mistakes(ec)
+    assert "'text': attribute 'Remote' is '10.0.0.2', without a port: write it like '10.0.0.2:9'\n" in said
+    assert "'reference': attribute 'Remote' is a node, without a port: write it like '10.0.0.2:9', or set RemotePort" in said
+    assert "'sink': attribute 'Local' is '0.0.0.0', without a port: write it like '10.0.0.2:9', or set Port" in said
+    assert "fine" not in said

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Mapping, Sequence
 from functools import cache
 from typing import Any, Final
@@ -155,6 +156,7 @@ def fitting(one: ResourceDescription, peers: Sequence[ResourceDescription], _: M
         yield f"is a {one.rtype}, which is of no use here: {reason}"
         return
     yield from _unwritable(one, typeid)
+    yield from _without_port(one, typeid)
     if one.attributes.get("Protocol") == "ns3::PacketSocketFactory":
         yield "cannot say to which device packets without IP go: use ns3::PacketSocketClient and ns3::PacketSocketServer"
     if _has_no_ip(typeid) and one.attributes.get("ip"):
@@ -193,6 +195,26 @@ def _unwritable(one: ResourceDescription, typeid: str) -> Iterable[str]:
         if not can and (trace == "ascii" or "Sniffer" not in sources):
             others = ", ".join(sorted(sources)) or "none"
             yield f"is a {one.rtype}, whose packets ns-3 cannot write as {trace}; its other traces: {others}"
+
+
+_PORT_ATTRIBUTES: Final[Mapping[str, tuple[str, ...]]] = {"Remote": ("RemotePort",), "Local": ("Port", "LocalPort")}
+"""Addresses that have a port, and the attributes that some types have for that alone."""
+_WITH_PORT: Final = re.compile(r"(\[.*\]|[^:]*):[0-9]+")
+
+
+def _without_port(one: ResourceDescription, typeid: str) -> Iterable[str]:
+    """Find addresses without a port: to some ns-3 sends without a word, for others it ends the process."""
+    if not catalogue().is_a(typeid, "ns3::Application") or one.attributes.get("Protocol") == "ns3::PacketSocketFactory":
+        return
+    known = catalogue().attributes(typeid)
+    for name, alone in _PORT_ATTRIBUTES.items():
+        value = one.attributes.get(name)
+        there = [port for port in alone if port in known]
+        if value is None or name not in known or known[name].kind != "ns3::AddressValue" or (name == "Local" and not there):
+            continue
+        if not _WITH_PORT.fullmatch(str(value)) and not any(port in one.attributes for port in there):
+            what = repr(value) if isinstance(value, str) else "a node"
+            yield f"attribute {name!r} is {what}, without a port: write it like '10.0.0.2:9'{f', or set {there[0]}' if there else ''}"
 
 
 def _has_no_ip(typeid: str) -> bool:
