@@ -35,6 +35,11 @@ def described(folder: Path) -> ExperimentController:
         ec.enable_trace(one, source)
     ec.add("Ping", a, name="ping", target=walker, count=5, interval="200ms")
     ec.add("Ping", b, name="lossy", target=far, count=50, interval="20ms")
+    wire = ec.add("ns3::CsmaChannel", DataRate="10Mbps")
+    for number, node in enumerate((a, far), 1):
+        ec.add("ns3::CsmaNetDevice", node, wire, ip=f"10.8.0.{number}", prefix="24")
+    server = ec.add("Iperf3Server", far, name="far-server")
+    ec.add("Iperf3Client", a, name="over-devices", target="10.8.0.2", duration="1s").start_when(server.started)
     for number in range(2):
         ec.add("Recording", name=f"recording{number}")
     return ec
@@ -90,6 +95,7 @@ def test_objects_of_ns3_work_on_nodes_of_the_high_level_and_twice_the_same(tmp_p
         assert sum(int(row[2]) for row in rows(ec, "sink", "Rx")) == 500_000
         assert len(rows(ec, "echo", "Rx")) == 4
         assert result(ec, "ping").received == 5
+        assert 8e6 < result(ec, "over-devices").throughput_bps < 10e6
         loss = result(ec, "lossy").loss
         assert 0.1 < loss < 0.6  # 30 % of what arrives at one of the two ends
         first, second = (result(ec, f"recording{number}") for number in range(2))

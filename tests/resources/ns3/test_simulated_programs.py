@@ -127,7 +127,7 @@ def test_ping_tells_of_refusals_in_the_words_of_each_version(ec: ExperimentContr
         found = result(ec, name)
         assert [one.reason for one in found.refusals] == [reason] * 2
         assert (found.received, found.errors) == (0, 2)
-    assert result(ec, "lone-ping").error == "connect: Network is unreachable"
+    assert ec.trace("lone-ping", "stderr") == "ping: connect: Network is unreachable\n"
 
 
 def test_ping_floods_adapts_and_ends_at_its_deadline(ec: ExperimentController) -> None:

@@ -46,6 +46,7 @@ class Building:
             expect(load[1], [load])  # whoever simulates again is likely to need it again
         for one in members:
             self._run.join(one)
+            self._run.programs.node_of.update(one.own_addresses())
             self._built.add(one.guid)
         simulator = self._run.simulator
         number, answering = simulator.request(operations)

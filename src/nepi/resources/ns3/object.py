@@ -65,6 +65,10 @@ class Ns3Object(ResourceManager):
                 return self.recordings()
         return []
 
+    def own_addresses(self) -> dict[str, int]:
+        """Return its IP addresses, each with the number of its node."""
+        return {}
+
     def ns3_values(self) -> dict[str, str]:
         """Return the attributes of ns-3 that were set, as ns-3 takes them."""
         values = {}

@@ -63,7 +63,7 @@ class SimulatedHost:
         for path in (stdout, *([stderr] if stderr else [])):
             path.parent.mkdir(parents=True, exist_ok=True)
             path.touch()
-        process = self._programs.new_process(argv, stdout)
+        process = self._programs.new_process(argv, stdout, stderr)
         process.owner = owner
         match command:
             case PingCommand():

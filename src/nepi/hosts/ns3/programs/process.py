@@ -13,7 +13,7 @@ from nepi.errors import ConnectError, ResourceError
 from nepi.hosts.ns3.programs import server_text
 from nepi.hosts.ns3.programs.commands import ServerCommand
 from nepi.hosts.ns3.programs.flow_report import BEGAN, FlowReport
-from nepi.hosts.ns3.programs.output import END, PingText, Row
+from nepi.hosts.ns3.programs.output import END, NO_ROUTE, PingText, Row
 from nepi.hosts.port import Exit
 
 if TYPE_CHECKING:
@@ -44,11 +44,12 @@ class SimulatedProcess:
         serving: the client whose test a server is in.
     """
 
-    def __init__(self, programs: Programs, number: int, argv: Sequence[str], stdout: Path) -> None:
+    def __init__(self, programs: Programs, number: int, argv: Sequence[str], stdout: Path, stderr: Path | None = None) -> None:
         self._programs = programs
         self.number = number
         self.argv = tuple(argv)
         self.stdout = stdout
+        self.stderr = stderr or stdout
         self.owner = 0
         self.started_at = programs.simulator.now_s
         self.text: PingText | None = None
@@ -100,7 +101,7 @@ class SimulatedProcess:
         if kind == END:
             self._finish(int(row[3]), str(row[7]))
         elif self.text is not None:
-            self.write(self.text.line(row))
+            self.write(self.text.line(row), is_complaint=kind == NO_ROUTE)
         elif self.report is not None:
             self.report.take(row)
             if kind == BEGAN and self._served_by is not None:
@@ -156,10 +157,10 @@ class SimulatedProcess:
         if self.server is not None and not self.server.command.json:
             self.write(text)
 
-    def write(self, text: str) -> None:
-        """Write to its standard output."""
+    def write(self, text: str, *, is_complaint: bool = False) -> None:
+        """Write to its standard output, or to standard error."""
         if text:
-            with self.stdout.open("a", encoding="utf-8") as file:
+            with (self.stderr if is_complaint else self.stdout).open("a", encoding="utf-8") as file:
                 file.write(text)
 
     def end(self, status: int | None) -> None:

@@ -64,9 +64,9 @@ class Programs:
             version = "IPv6 address" if command.six else "address"
             raise BadValueError(f"{command.target} has no {version} in the simulation") from None
 
-    def new_process(self, argv: Sequence[str], stdout: Path) -> SimulatedProcess:
+    def new_process(self, argv: Sequence[str], stdout: Path, stderr: Path | None) -> SimulatedProcess:
         """Return a program that is about to be started."""
-        process = SimulatedProcess(self, next(self._numbers), argv, stdout)
+        process = SimulatedProcess(self, next(self._numbers), argv, stdout, stderr)
         self._running[process.number] = process
         return process
 

@@ -67,6 +67,11 @@ class Device(Thing):
         ip, prefix = super().get("ip"), super().get("prefix")
         return [f"{ip}/{prefix}" if prefix else str(ip)] if ip else []
 
+    def own_addresses(self) -> dict[str, int]:
+        """Return its IP addresses, each with the number of its node."""
+        node = self.node()
+        return {} if node is None else {address.partition("/")[0]: node for address in self.addresses()}
+
 
 class LinkDevice(Device):
     """A device that has one channel, so that the plan knows who reaches whom."""
