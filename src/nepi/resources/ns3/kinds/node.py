@@ -16,6 +16,7 @@ from nepi.resources.ns3.kinds.thing import Thing
 class NodeObject(Thing):
     """A node of a simulation."""
 
+    _rtype = "ns3::Node"  # what needs a node is content with any heir of this, such as LTE's core
     needs: ClassVar = {"ns3::Simulation": ResourceState.READY}
     role: ClassVar[Role] = "node"
     enableStack = Attribute.boolean(
