@@ -116,7 +116,7 @@ def change(pairs: Pairs) -> None:
 
 def ease(pairs: Pairs) -> None:
     """A link on which more has left at once than its rate, and which then gets a higher one."""
-    a, b, link = pairs.link("ease", rate="100kbit", burst="100kB")
+    a, b, link = pairs.link("ease", rate="100kbit", burst="100kB", queue=100)
     many = pairs.ec.add("Ping", a, target=b, name="ease-many", count=50, preload=50, packetSize=1000)
     link.set_when(many.finished, rate="100Mbit")
     few = pairs.found["ease"] = pairs.ec.add("Ping", a, target=b, name="ease-few", count=1)
