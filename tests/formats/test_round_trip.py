@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import yaml
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
@@ -15,6 +16,7 @@ from nepi import ExperimentController, Retry
 from nepi.errors import BadConnectionError, BadValueError
 from nepi.execution.factory import ResourceFactory
 from nepi.execution.handle import Handle
+from nepi.formats.yaml_text import yaml_text
 from nepi.model.attributes import Attribute, Flags, Types
 from nepi.model.conditions import Condition, quorum, trace_matches
 from nepi.model.states import ResourceAction
@@ -144,3 +146,9 @@ def test_other_suffixes_are_refused(suffix: str, tmp_path: Path) -> None:
         ExperimentController("x").save(tmp_path / f"x{suffix}")
     with pytest.raises(UsageError, match=r"must end in .yaml, .yml, .json or .xml$"):
         ExperimentController.load(tmp_path / f"x{suffix}")
+
+
+@pytest.mark.parametrize("text", ["\x85", "a\u2028b", " \u2029 ", "x\ny\x85z"])
+def test_every_end_of_a_line_that_yaml_knows_survives_it(text: str) -> None:
+    document = {"section": {"entry": {"text": text}}}
+    assert yaml.safe_load(yaml_text(document)) == document

@@ -11,6 +11,8 @@ from nepi.formats.values import Bare, Quoted
 
 _WIDTH: Final = 110
 _STRING: Final = "tag:yaml.org,2002:str"
+_OTHER_BREAKS: Final = "\x85\u2028\u2029"
+"""What YAML takes for the end of a line beside "\\n": only in double quotes is it written as what it is."""
 _resolver: Final = yaml.resolver.Resolver()
 
 
@@ -54,6 +56,8 @@ def _scalar(value: Any) -> yaml.ScalarNode:
             return _bare(value)
         case Quoted():
             return yaml.ScalarNode(_STRING, str(value), style='"')
+    if any(one in str(value) for one in _OTHER_BREAKS):
+        return yaml.ScalarNode(_STRING, str(value), style='"')
     return yaml.ScalarNode(_STRING, str(value), style="|" if _has_lines(value) else None)
 
 
