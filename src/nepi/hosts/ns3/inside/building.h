@@ -80,59 +80,49 @@ AddEnd(Ptr<Node> node, Ptr<SimpleChannel> channel, const std::string& mac, uint1
     return PluggedIn(node, end);
 }
 
-inline uint32_t
-InterfaceOf(Ptr<Node> node, Ptr<NetDevice> device)
+/** The number of a device's interface in an IP layer of its node, Ipv4 or Ipv6, which gets one if it has none. */
+template <typename Ip>
+uint32_t
+InterfaceOf(Ptr<NetDevice> device)
 {
-    Ptr<Ipv4> four = node->GetObject<Ipv4>();
-    int32_t index = four->GetInterfaceForDevice(device);
+    Ptr<Ip> layer = device->GetNode()->GetObject<Ip>();
+    int32_t index = layer->GetInterfaceForDevice(device);
     if (index < 0)
     {
-        index = four->AddInterface(device);
-        four->SetMetric(index, 1);
-        four->SetUp(index);
+        index = layer->AddInterface(device);
+        layer->SetMetric(index, 1);
+        layer->SetUp(index);
     }
     return index;
 }
 
-inline uint32_t
-SixInterfaceOf(Ptr<Node> node, Ptr<NetDevice> device)
+/** A permanent entry of a cache, of which there is none where a device resolves no addresses. */
+template <typename Cache, typename Ip>
+void
+KeepForGood(Ptr<Cache> cache, Ip ip, const std::string& mac)
 {
-    Ptr<Ipv6> six = node->GetObject<Ipv6>();
-    int32_t index = six->GetInterfaceForDevice(device);
-    if (index < 0)
+    if (cache)
     {
-        index = six->AddInterface(device);
-        six->SetMetric(index, 1);
-        six->SetUp(index);
+        auto entry = cache->Lookup(ip);
+        entry = entry ? entry : cache->Add(ip);
+        entry->SetMacAddress(Mac48Address(mac.c_str()));
+        entry->MarkPermanent();
     }
-    return index;
 }
 
-/** A permanent entry, as the kernel's: no ARP request is sent for it. */
+/** A permanent neighbour, as the kernel's: no ARP request is sent for it. */
 inline void
 AddNeighbour(Ptr<NetDevice> device, const std::string& ip, const std::string& mac)
 {
     Ptr<Node> node = device->GetNode();
     if (IsSix(ip))
     {
-        Ptr<NdiscCache> cache = DynamicCast<Ipv6L3Protocol>(node->GetObject<Ipv6>())->GetInterface(SixInterfaceOf(node, device))->GetNdiscCache();
-        if (cache)
-        {
-            NdiscCache::Entry* entry = cache->Lookup(Ipv6Address(ip.c_str()));
-            entry = entry ? entry : cache->Add(Ipv6Address(ip.c_str()));
-            entry->SetMacAddress(Mac48Address(mac.c_str()));
-            entry->MarkPermanent();
-        }
+        auto layer = DynamicCast<Ipv6L3Protocol>(node->GetObject<Ipv6>());
+        KeepForGood(layer->GetInterface(InterfaceOf<Ipv6>(device))->GetNdiscCache(), Ipv6Address(ip.c_str()), mac);
         return;
     }
-    Ptr<ArpCache> cache = DynamicCast<Ipv4L3Protocol>(node->GetObject<Ipv4>())->GetInterface(InterfaceOf(node, device))->GetArpCache();
-    if (cache)
-    {
-        ArpCache::Entry* entry = cache->Lookup(Ipv4Address(ip.c_str()));
-        entry = entry ? entry : cache->Add(Ipv4Address(ip.c_str()));
-        entry->SetMacAddress(Mac48Address(mac.c_str()));
-        entry->MarkPermanent();
-    }
+    auto layer = DynamicCast<Ipv4L3Protocol>(node->GetObject<Ipv4>());
+    KeepForGood(layer->GetInterface(InterfaceOf<Ipv4>(device))->GetArpCache(), Ipv4Address(ip.c_str()), mac);
 }
 
 /** A static route over the interface that has `over`. */
@@ -162,8 +152,8 @@ Capture(Ptr<NetDevice> device, const std::string& path)
     Ptr<Node> node = device->GetNode();
     auto file = PcapHelper().CreateFile(path, std::ios::out, PcapHelper::DLT_RAW);
     g_packet_files.push_back(file);
-    uint32_t four = InterfaceOf(node, device);
-    uint32_t six = SixInterfaceOf(node, device);
+    uint32_t four = InterfaceOf<Ipv4>(device);
+    uint32_t six = InterfaceOf<Ipv6>(device);
     for (auto source : {"Tx", "Rx"})
     {
         node->GetObject<Ipv4>()->TraceConnectWithoutContext(

@@ -213,7 +213,7 @@ AddPhone(Ptr<Lte> lte, Ptr<Node> node, const std::string& name, uint16_t mtu, in
     helper->SetUeDeviceAttribute("DlEarfcn", UintegerValue(lte->frequency));
     auto device = DynamicCast<LteUeNetDevice>(helper->InstallUeDevice(NodeContainer(node)).Get(0));
     device->SetMtu(mtu);
-    SixInterfaceOf(node, device); // its link-local address comes first: the core takes the second one for the phone's
+    InterfaceOf<Ipv6>(device); // its link-local address comes first: the core takes the second one for the phone's
     device->GetPhy()->GetDownlinkSpectrumPhy()->AssignStreams(stream);
     device->GetPhy()->GetUplinkSpectrumPhy()->AssignStreams(stream + 1);
     device->GetMac()->AssignStreams(stream + 2);
